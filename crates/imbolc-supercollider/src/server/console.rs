@@ -73,10 +73,11 @@ impl Said {
     }
 }
 
-/// A message for a node that has freed itself meanwhile, and the answer to a definition that
-/// cannot be used, which is told otherwise.
+/// A message for a node that has freed itself meanwhile, the answer to a definition that
+/// cannot be used, and the end without JACK, which are told otherwise.
 fn harmless(line: &str) -> bool {
-    (line.contains(" Node ") && line.ends_with(" not found"))
+    line.starts_with("terminate called without an active exception")
+        || (line.contains(" Node ") && line.ends_with(" not found"))
         || line.contains("SynthDef not found")
         || (line.contains("SynthDef ") && line.ends_with(" not found"))
 }
@@ -127,7 +128,8 @@ mod tests {
         assert_eq!(Said::of(line), None);
         let line = "exception in GraphDef_Recv: UGen 'X' not installed.";
         assert_eq!(Said::of(line), Some(Said::Refused("UGen 'X' not installed.".into())));
-        let line = "DelayN_Ctor: alloc failed, increase server's RT memory (e.g. via ServerOptions)";
+        let line =
+            "DelayN_Ctor: alloc failed, increase server's RT memory (e.g. via ServerOptions)";
         assert!(matches!(Said::of(line), Some(Said::Error(text)) if text.contains("memory")));
         let line = "FAILURE IN SERVER: /nosuch Command not found";
         assert!(matches!(Said::of(line), Some(Said::Error(text)) if text.contains("/nosuch")));

@@ -14,19 +14,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use imbolc_net::studio::Content;
 use rosc::{OscBundle, OscMessage, OscPacket, OscTime, OscType};
 
 use super::{
-    Audio, Load, ServerEvent, ServerOptions,
+    Audio, BUS_OF_SUPERVISOR, Load, ServerEvent, ServerOptions,
     console::{Said, read_console},
     definitions::{Definitions, TRIALS},
-    files::Files,
+    files::{FileKey, Files, FoundFile},
     process::{AudioSystem, ScsynthProcess, describe, pipewire_runs},
 };
 use crate::{
     commands::{self, NodeId, Place},
-    samples::{BadSound, SoundFile},
     synth_def::{Definition, Graph},
 };
 
@@ -62,9 +60,9 @@ const BUSES_OF_MESSAGE: u32 = 2048;
 /// The shortest period in frames: with a shorter one `scsynth` runs and computes nothing.
 const SHORTEST_PERIOD: u32 = 64;
 
-/// The synth that tells whether audio runs: it moves the first control bus.
-const HEART: NodeId = NodeId(2);
-const HEART_BUS: u32 = 0;
+/// The synth that tells whether audio runs: it moves a control bus.
+const HEART: NodeId = NodeId(400);
+const HEART_BUS: u32 = BUS_OF_SUPERVISOR;
 
 /// What arrives at the supervisor.
 #[derive(Debug)]
@@ -75,14 +73,14 @@ pub(super) enum Incoming {
     Said(u32, Said),
     /// It has ended.
     Ended(u32),
-    LookedUp(Content, Result<SoundFile, BadSound>),
+    LookedUp(FoundFile),
 }
 
 /// What is asked of the supervisor.
 #[derive(Debug)]
 pub(super) enum Request {
     Define(Definition),
-    Load(Content),
+    Load(FileKey),
     Watch { first: u32, count: u32 },
     UseSamples(Option<PathBuf>),
     Restart(String),
@@ -143,7 +141,9 @@ impl Supervisor {
         // The thread notices by then that nobody listens.
         reading.set_read_timeout(Some(Duration::from_millis(500)))?;
         let packets = answers.clone();
-        thread::Builder::new().name("scsynth-osc".into()).spawn(move || read(&reading, &packets))?;
+        thread::Builder::new()
+            .name("scsynth-osc".into())
+            .spawn(move || read(&reading, &packets))?;
         let files = Files::new(options.samples.clone());
         Ok(Self {
             options,
@@ -317,7 +317,9 @@ impl Supervisor {
                 silent += 1;
                 if silent > SILENT_POLLS {
                     let system = self.system.name();
-                    return Err(End::Failed(format!("{system} asks scsynth for no audio any more")));
+                    return Err(End::Failed(format!(
+                        "{system} asks scsynth for no audio any more"
+                    )));
                 }
             }
             let Heard::Reply(reply) = self.next(next_poll)? else { continue };
@@ -359,8 +361,7 @@ impl Supervisor {
         {
             let answers = self.answers.clone();
             let thread = thread::Builder::new().name("look-up".into()).spawn(move || {
-                let (content, found) = look_up.run();
-                drop(answers.send(Incoming::LookedUp(content, found)));
+                drop(answers.send(Incoming::LookedUp(look_up.run())));
             });
             if let Err(error) = thread {
                 self.tell(ServerEvent::Trouble(format!("samples cannot be read: {error}")));
@@ -387,17 +388,22 @@ impl Supervisor {
                 }
             }
             ("/status.reply", args) => {
-                if let [.., OscType::Float(cpu), OscType::Float(peak_cpu), _, OscType::Double(rate)] =
-                    *args
+                if let [
+                    ..,
+                    OscType::Float(cpu),
+                    OscType::Float(peak_cpu),
+                    _,
+                    OscType::Double(rate),
+                ] = *args
                 {
                     let load = Load { cpu, peak_cpu, late: self.late, sample_rate: rate };
                     self.meter(ServerEvent::Status(load));
                 }
             }
             _ => {
-                if let Some(event) = self.files.answered(Instant::now(), reply) {
-                    self.tell(event);
-                }
+                let (event, messages) = self.files.answered(Instant::now(), reply);
+                messages.into_iter().for_each(|message| self.send(message));
+                event.into_iter().for_each(|event| self.tell(event));
             }
         }
     }
@@ -417,7 +423,9 @@ impl Supervisor {
                 Said::Refused(why) => self.definitions.heard(why),
                 Said::Error(text) => self.tell(ServerEvent::Trouble(text)),
                 Said::NoJack => return Err(self.no_jack()),
-                Said::JackGone => self.last_words = Some(format!("{} has ended", self.system.name())),
+                Said::JackGone => {
+                    self.last_words = Some(format!("{} has ended", self.system.name()))
+                }
                 Said::PortTaken => {
                     self.last_words = Some("the port of scsynth was taken meanwhile".into());
                 }
@@ -426,9 +434,9 @@ impl Supervisor {
             Ok(Incoming::Ended(start)) if start == self.starts && self.port != 0 => {
                 return Err(End::Failed(String::new()));
             }
-            Ok(Incoming::LookedUp(content, found)) if self.port != 0 => {
-                match self.files.looked_up(Instant::now(), &content, found) {
-                    Ok(message) => self.send(message),
+            Ok(Incoming::LookedUp(found)) if self.port != 0 => {
+                match self.files.looked_up(Instant::now(), found) {
+                    Ok(messages) => messages.into_iter().for_each(|message| self.send(message)),
                     Err(Some(event)) => self.tell(event),
                     Err(None) => {}
                 }
@@ -443,8 +451,8 @@ impl Supervisor {
     fn request(&mut self, request: Request) -> Result<(), End> {
         match request {
             Request::Define(definition) => self.definitions.want(definition),
-            Request::Load(content) => {
-                if let Some(event) = self.files.want(&content) {
+            Request::Load(file) => {
+                if let Some(event) = self.files.want(file) {
                     self.tell(event);
                 }
             }

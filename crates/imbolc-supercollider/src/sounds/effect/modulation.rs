@@ -7,7 +7,7 @@ use imbolc_net::{
     util::quantity::Seconds,
 };
 
-use super::{SIXTY_DECIBELS, below_nyquist, line_length, mixed, mixed_by_power, sum};
+use super::{SIXTY_DECIBELS, below_nyquist, glide, line_length, mixed, mixed_by_power, sum};
 use crate::{
     sounds::{
         Stereo,
@@ -34,7 +34,7 @@ pub(super) fn chorus<'g>(input: Stereo<'g>, chorus: &Chorus) -> Stereo<'g> {
     let graph = input[0].graph();
     let [rate, depth, spread] =
         [chorus.rate.get(), chorus.depth.get(), chorus.spread.get()].map(|v| graph.knob(v));
-    let mean = graph.knob(mean_delay(chorus.delay));
+    let mean = glide(graph, mean_delay(chorus.delay));
     let longest = line_length(chorus_delay(chorus));
     let voices = chorus.voices.get();
     let copies = (0..voices).map(|voice| {
@@ -69,7 +69,7 @@ pub(super) fn chorus_tail(chorus: &Chorus) -> f32 {
 pub(super) fn flanger<'g>(input: Stereo<'g>, flanger: &Flanger) -> Stereo<'g> {
     let graph = input[0].graph();
     let [rate, depth] = [flanger.rate.get(), flanger.depth.get()].map(|v| graph.knob(v));
-    let mean = graph.knob(mean_delay(flanger.delay));
+    let mean = glide(graph, mean_delay(flanger.delay));
     let longest = line_length(flanger_delay(flanger));
     let (rounds, loudness) = flanger_feedback(flanger);
     let (rounds, loudness) = (graph.knob(rounds), graph.knob(loudness));
