@@ -7,8 +7,9 @@ use std::{collections::BTreeSet, path::Path, sync::Arc};
 
 use imbolc_net::{
     studio::{
-        AudioInputParameter, Automated as _, BusId, BusInputParameter, Channels, Content, ContentHash, Envelope, Filter, FilterKind, FmAlgorithm,
-        Instrument, Lfo, LfoShape, LfoTarget, Name, NoiseColour, SampleLoop, Settings as _, Source, SourceKind,
+        AudioInputParameter, Automated as _, BusId, BusInputParameter, Channels, Content,
+        ContentHash, Envelope, Filter, FilterKind, FmAlgorithm, Instrument, Lfo, LfoShape,
+        LfoTarget, Name, NoiseColour, SampleLoop, Settings as _, Source, SourceKind,
         SourceParameter, Wave,
     },
     util::quantity::{Amount, Decibels, InputChannel, Pitch, Seconds, VoiceCount},
@@ -245,8 +246,7 @@ fn variants() -> Vec<Source> {
             }
         }));
     }
-    let algorithms =
-        [FmAlgorithm::Pairs, FmAlgorithm::Star, FmAlgorithm::Fan, FmAlgorithm::Organ];
+    let algorithms = [FmAlgorithm::Pairs, FmAlgorithm::Star, FmAlgorithm::Fan, FmAlgorithm::Organ];
     for algorithm in algorithms {
         all.push(changed(SourceKind::FourOperator, |source| {
             if let Source::FourOperator(own) = source {
@@ -309,9 +309,8 @@ fn every_parameter_is_heard_and_no_value_is_too_loud() {
     for source in variants() {
         let plain_note = notes.play(&plain(source.clone()), 0, MIDDLE_C);
         for parameter in parameters(&source) {
-            let moved = PARTS.map(|part| {
-                notes.play(&plain(at(&source, parameter, part)), 0, MIDDLE_C)
-            });
+            let moved =
+                PARTS.map(|part| notes.play(&plain(at(&source, parameter, part)), 0, MIDDLE_C));
             tried.push((parameter, plain_note, moved));
         }
     }
@@ -348,13 +347,22 @@ const TOO_LOUD: f32 = 1.26;
 fn look() {
     let Some(mut notes) = Notes::new() else { return };
     for (wave, f) in [(Wave::Square, 200.0), (Wave::Triangle, 200.0), (Wave::Square, 3000.0)] {
-        notes.play(&plain(changed(SourceKind::Oscillator, |source| {
-            if let Source::Oscillator(own) = source { own.wave = wave; }
-        })), 0, f);
+        notes.play(
+            &plain(changed(SourceKind::Oscillator, |source| {
+                if let Source::Oscillator(own) = source {
+                    own.wave = wave;
+                }
+            })),
+            0,
+            f,
+        );
     }
     let p = notes.render();
     for n in 0..3 {
         eprintln!("L{:.2?}", &p.note(n, 0)[..480].iter().step_by(10).collect::<Vec<_>>());
-        eprintln!("L{:.2?}", &p.note(n, 0)[9600..9600+480].iter().step_by(10).collect::<Vec<_>>());
+        eprintln!(
+            "L{:.2?}",
+            &p.note(n, 0)[9600..9600 + 480].iter().step_by(10).collect::<Vec<_>>()
+        );
     }
 }
