@@ -4,6 +4,7 @@
 //!
 //! | module | job |
 //! |---|---|
+//! | [`engine`] | what is played goes to a live server |
 //! | [`server`] | `scsynth` as a child process: boot, watch, restart, load |
 //! | [`samples`] | files beside the project: look-up, digest, header |
 //! | [`render`] | offline: a score, and the WAV files that `scsynth` makes of it |
@@ -20,6 +21,7 @@
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used))]
 
 pub mod commands;
+pub mod engine;
 pub mod output;
 pub mod render;
 pub mod samples;

@@ -7,10 +7,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{sequencer::CONTROL_BUSES, synth_def};
+use crate::{sequencer, synth_def};
 
 /// Audio buses, outputs included.
 pub const AUDIO_BUSES: u32 = 4096;
+
+/// Control buses: those of the sequencer, and a few for those who watch the server.
+pub const CONTROL_BUSES: u32 = sequencer::CONTROL_BUSES + 16;
+
 /// The sizes of the server's tables: for 256 strips at a time, and their voices.
 #[must_use]
 pub fn sizes() -> Vec<String> {

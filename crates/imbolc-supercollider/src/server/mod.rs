@@ -21,8 +21,8 @@ use std::{
 
 use imbolc_net::studio::Content;
 
-use self::supervisor::{Incoming, Request, Supervisor};
-use crate::{output::Buffer, server_options::CONTROL_BUSES, synth_def::Definition};
+use self::{files::FileKey, supervisor::{Incoming, Request, Supervisor}};
+use crate::{output::{Buffer, Spectrum}, server_options::CONTROL_BUSES, synth_def::Definition};
 
 /// The nodes of the supervisor; all others are free to use. Group 0 must not be freed: it
 /// holds the synth that tells whether audio runs.
@@ -54,6 +54,9 @@ pub enum ServerEvent {
     Defined(Arc<str>),
     /// A file can be used, until the server is down.
     Loaded(Content, Buffer),
+    /// So many sixteenths of an impulse response can be used as a spectrum, until the server is
+    /// down.
+    Prepared(Content, u8, Spectrum),
     /// A file cannot be used, for this reason.
     Missing(Content, String),
     /// The values of the control buses from the first on that were asked for.
@@ -141,7 +144,12 @@ impl ServerLink {
     /// Asks for a file of the directory of samples, which is loaded again whenever the server
     /// is started again. One that is not there is looked for again every few seconds.
     pub fn load(&self, content: &Content) {
-        self.ask(Request::Load(content.clone()));
+        self.ask(Request::Load(FileKey::new(content, 0)));
+    }
+
+    /// Asks for the first `sixteenths` (1 to 16) of a file as a spectrum, as for a file.
+    pub fn prepare(&self, content: &Content, sixteenths: u8) {
+        self.ask(Request::Load(FileKey::new(content, sixteenths.max(1))));
     }
 
     /// Asks for the values of `count` control buses, at most 8,192, about 30 times a second.
