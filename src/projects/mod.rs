@@ -5,6 +5,7 @@
 mod document;
 mod files;
 mod project_lock;
+mod samples;
 mod store;
 
 use std::{
@@ -17,7 +18,10 @@ use std::{
 
 use parking_lot::Mutex;
 
-pub use store::Store;
+pub use self::{
+    samples::{sample_file, samples_directory},
+    store::Store,
+};
 
 use self::files::{Files, keep};
 use crate::{
@@ -70,6 +74,14 @@ pub fn list_in(state: &mut StudioState, directory: &Path) -> Result<(), OpenErro
         projects.notice = name.map_or(ProjectNotice::Nothing, ProjectNotice::Kept);
     }
     Ok(())
+}
+
+/// Reads a project file, wherever it is, for a program that opens one without a session.
+///
+/// # Errors
+/// If the file does not exist, is too large, or is not a valid project.
+pub fn read(file: &Path) -> Result<StudioState, ProjectFailure> {
+    document::decode_project(&store::read_whole(file)?)
 }
 
 /// The jobs that save and load projects in `directory`, which exists: see [`list_in`].
