@@ -232,8 +232,9 @@ fn an_impulse_response_becomes_a_spectrum() {
     writer.finalize().unwrap();
     let hall = content_of(&path).unwrap();
     let mut live = Live::start(bench.options());
+    let listener = live.until_up(5.0);
     assert_eq!(live.output.spectrum(&hall, 8), None);
-    let spectrum = live.until(6.0, |event| match event {
+    let spectrum = live.until(2.0, |event| match event {
         ServerEvent::Prepared(content, 8, spectrum) if *content == hall => Some(*spectrum),
         _ => None,
     });
@@ -241,7 +242,6 @@ fn an_impulse_response_becomes_a_spectrum() {
     assert!((spectrum.gain - 2.0).abs() < 1e-3, "{spectrum:?}");
     assert!((spectrum.seconds - 0.5).abs() < 1e-3, "{spectrum:?}");
     assert_ne!(spectrum.channels[0], spectrum.channels[1]);
-    let listener = live.until_up(5.0);
     for number in spectrum.channels {
         listener.send(commands::message("/b_query", vec![commands::index(number)]));
         let frames = OscType::Int(commands::spectrum_frames(24_000, 1024).cast_signed());
