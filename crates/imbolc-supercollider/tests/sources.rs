@@ -7,18 +7,18 @@ use std::{collections::BTreeSet, path::Path, sync::Arc};
 
 use imbolc_net::{
     studio::{
-        AudioInputParameter, Automated as _, BusId, BusInputParameter, Channels, Content,
-        ContentHash, Envelope, Filter, FilterKind, FmAlgorithm, Instrument, Lfo, LfoShape,
-        LfoTarget, Name, NoiseColour, SampleLoop, Settings as _, Source, SourceKind,
-        SourceParameter, Wave,
+        AudioInputParameter, Automated as _, BowParameter, BusId, BusInputParameter,  Content, ContentHash, Envelope, Filter, FilterKind, FmAlgorithm,
+        Instrument, Kick, Lfo, LfoShape, LfoTarget, MalletParameter, Membrane,
+        MembraneParameter, Name, NoiseColour, PipeParameter, PluckParameter, RingModulationParameter, SampleLoop, SamplerParameter, Settings as _, Source, SourceKind,
+        SourceParameter, SuperSawParameter, Tom, Wave,
     },
-    util::quantity::{Amount, Decibels, InputChannel, Pitch, Seconds, VoiceCount},
+    util::quantity::{Amount, ModulationRate, Octaves, Seconds, VoiceCount},
 };
 use imbolc_supercollider::{
-    commands::{self, NodeId, Place},
-    output::Buffer,
+    commands::{self, NodeId},
+    output::{Buffer, Spectrum},
     sounds::{
-        BusSignals, FREQUENCY, Files, LEVEL, Spectrum, Surroundings, VoiceLife, VoiceSound,
+        BusSignals, FREQUENCY, Files, GATE, LEVEL, Surroundings, VoiceLife,
         build_voice, sounds_without_key,
     },
     synth_def::{Built, Graph},
@@ -26,16 +26,16 @@ use imbolc_supercollider::{
 use support::{RATE, Sound, Stage, cents, decibels};
 
 /// The samples that a note has for itself.
-const SLOT: u64 = 38_400;
+const SLOT: u64 = 16_000;
 /// How long a key is held, in samples.
-const HELD: u64 = 19_200;
+const HELD: u64 = 9600;
 const MIDDLE_C: f64 = 261.625_565;
 
 fn content(number: u8) -> Content {
     Content { name: Name::default(), digest: ContentHash([number; 16]) }
 }
 
-/// A sine at middle C of a second; a stereo sound of half a second; four waves of 2,048 frames.
+/// A sine at middle C of a second; a stereo sound of a sixth of one; four waves of 2,048 frames.
 const SINE: u8 = 0;
 const STEREO: u8 = 1;
 const WAVES: u8 = 2;
@@ -46,7 +46,7 @@ fn sample(number: u8, frame: u32, channel: u16) -> f64 {
     match number {
         SINE => 0.7 * (turn * MIDDLE_C / f64::from(RATE)).sin(),
         STEREO => {
-            let rise = f64::from(frame) / 24_000.0;
+            let rise = f64::from(frame) / 8000.0;
             0.7 * rise * (turn * (200.0 + 100.0 * f64::from(channel)) / f64::from(RATE)).sin()
         }
         _ => {
@@ -64,7 +64,7 @@ impl Files for TestFiles {
         let number = content.digest.0[0];
         let (frames, channels) = match number {
             SINE => (RATE, 1),
-            STEREO => (24_000, 2),
+            STEREO => (8000, 2),
             WAVES => (8192, 1),
             _ => return None,
         };
@@ -182,6 +182,25 @@ impl Notes {
     }
 
     fn play_built(&mut self, built: &Built, late: u64, frequency: f64) -> usize {
+        self.strike(built, (late, HELD), frequency, 0.0)
+    }
+
+    fn play_held(&mut self, built: &Built, held: u64) -> usize {
+        self.strike(built, (0, held), MIDDLE_C, 0.0)
+    }
+
+    /// Cuts a voice off, as when it is choked.
+    fn play_cut(&mut self, built: &Built, after: u64) -> usize {
+        self.strike(built, (0, after), MIDDLE_C, -1.01)
+    }
+
+    fn strike(
+        &mut self,
+        built: &Built,
+        (late, held): (u64, u64),
+        frequency: f64,
+        end: f32,
+    ) -> usize {
         let place = self.stage.place(built);
         let start = self.count * SLOT + 640 + late;
         let none = self.stage.place(&self.seed);
@@ -189,7 +208,8 @@ impl Notes {
         self.stage.score.send_at(self.count * SLOT + 256, vec![commands::free(seed)]);
         #[expect(clippy::cast_possible_truncation, reason = "frequencies")]
         let controls = [(FREQUENCY, frequency as f32), (LEVEL, 1.0)];
-        let node = self.stage.note(built, place, start..start + HELD, &controls);
+        let node = self.stage.synth(built, place, start, NodeId(1), &controls);
+        self.stage.score.send_at(start + held, vec![commands::set(node, GATE, end)]);
         // What has not ended by then would be heard in the next slot.
         self.stage.score.send_at((self.count + 1) * SLOT, vec![commands::free(node)]);
         self.count += 1;
@@ -324,7 +344,9 @@ fn every_parameter_is_heard_and_no_value_is_too_loud() {
             let note = played.note(number, 0);
             if !note.iter().all(|sample| sample.is_finite()) {
                 faults.push(format!("{parameter:?} at {part}: not a number"));
-            } else if largest(note).max(largest(played.right(number))) > TOO_LOUD {
+            } else if !is_gain(parameter)
+                && largest(note).max(largest(played.right(number))) > TOO_LOUD
+            {
                 let level = decibels(largest(note).max(largest(played.right(number))));
                 faults.push(format!("{parameter:?} at {part}: {level:.1} dBFS"));
             }
@@ -340,29 +362,267 @@ fn every_parameter_is_heard_and_no_value_is_too_loud() {
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
+/// What a gain in dB does is its own affair.
+fn is_gain(parameter: SourceParameter) -> bool {
+    use SourceParameter::{AudioInput, BusInput, Sampler};
+    matches!(
+        parameter,
+        AudioInput(AudioInputParameter::Gain)
+            | BusInput(BusInputParameter::Gain)
+            | Sampler(SamplerParameter::Gain)
+    )
+}
+
 /// 2 dB above full scale, as an amplitude.
 const TOO_LOUD: f32 = 1.26;
 
+
 #[test]
-fn look() {
+fn notes_begin_on_their_sample() {
+    const LATE: u64 = 37;
+
     let Some(mut notes) = Notes::new() else { return };
-    for (wave, f) in [(Wave::Square, 200.0), (Wave::Triangle, 200.0), (Wave::Square, 3000.0)] {
-        notes.play(
-            &plain(changed(SourceKind::Oscillator, |source| {
-                if let Source::Oscillator(own) = source {
-                    own.wave = wave;
+    let numbers: Vec<_> = variants()
+        .iter()
+        .filter(|source| !sounds_without_key(source))
+        .map(|source| {
+            let instrument = plain(source.clone());
+            let each = [0, LATE].map(|late| notes.play(&instrument, late, MIDDLE_C));
+            (source.kind(), each)
+        })
+        .collect();
+    let played = notes.render();
+    for (kind, [on_block, late]) in numbers {
+        let (on_block, late) = (played.note(on_block, 0), played.note(late, 37));
+        let change = difference(on_block, late);
+        assert!(change < 1e-4, "{kind:?}: {change}");
+        let start = on_block.iter().position(|sample| sample.abs() > 0.001).unwrap();
+        assert!(start < 480, "{kind:?} begins {start} samples late");
+    }
+}
+
+/// The pitches of sources that have one: at these keys, within so many cents. `None` is the
+/// frequency of the key.
+fn pitched() -> Vec<(Source, Option<f64>, f64)> {
+    let mut table = Vec::new();
+    let mut add = |source: Source, own: Option<f64>, within: f64| table.push((source, own, within));
+    for wave in [Wave::Sine, Wave::Triangle, Wave::Saw, Wave::Square] {
+        add(at_wave(wave), None, 1.0);
+    }
+    let still = |source: &Source, parameter| at(source, parameter, 0.0);
+    for kind in [
+        SourceKind::SyncSaw,
+        SourceKind::Wavetable,
+        SourceKind::Fm,
+        SourceKind::FourOperator,
+        SourceKind::Additive,
+        SourceKind::Sampler,
+    ] {
+        add(with_file(Source::of(kind)), None, 1.0);
+    }
+    let super_saw = Source::of(SourceKind::SuperSaw);
+    add(at(&super_saw, SourceParameter::SuperSaw(SuperSawParameter::Detune), 0.5), None, 1.0);
+    let ring = Source::of(SourceKind::RingModulation);
+    let plain = SourceParameter::RingModulation(RingModulationParameter::Mix);
+    add(still(&ring, plain), None, 1.0);
+    let file = changed(SourceKind::Wavetable, |source| {
+        if let Source::Wavetable(own) = source {
+            Arc::make_mut(own).table = Some(content(WAVES));
+        }
+    });
+    add(file, None, 1.0);
+    let bow = Source::of(SourceKind::Bow);
+    add(still(&bow, SourceParameter::Bow(BowParameter::Vibrato)), None, 10.0);
+    let pipe = Source::of(SourceKind::Pipe);
+    let pipe = still(&pipe, SourceParameter::Pipe(PipeParameter::Noise));
+    add(still(&pipe, SourceParameter::Pipe(PipeParameter::Vibrato)), None, 10.0);
+    add(Source::of(SourceKind::Pluck), None, 10.0);
+    let damped = SourceParameter::Pluck(PluckParameter::Damping);
+    add(still(&Source::of(SourceKind::Pluck), damped), None, 10.0);
+    let mallet = Source::of(SourceKind::Mallet);
+    let harmonic = SourceParameter::Mallet(MalletParameter::Inharmonicity);
+    add(still(&mallet, harmonic), None, 10.0);
+    let membrane = Source::Membrane(Membrane { decay: Seconds::of(4.0), ..Membrane::default() });
+    add(at(&membrane, SourceParameter::Membrane(MembraneParameter::Place), 0.0), None, 10.0);
+    add(Source::Kick(Kick { decay: Seconds::of(4.0), ..Kick::default() }), Some(50.0), 1.0);
+    let straight = Tom { decay: Seconds::of(4.0), sweep: Octaves::of(0.0), ..Tom::default() };
+    add(Source::Tom(straight), Some(110.0), 1.0);
+    table
+}
+
+fn at_wave(wave: Wave) -> Source {
+    changed(SourceKind::Oscillator, |source| {
+        if let Source::Oscillator(own) = source {
+            own.wave = wave;
+        }
+    })
+}
+
+#[test]
+fn sources_are_in_tune() {
+    let Some(mut notes) = Notes::new() else { return };
+    let mut numbers = Vec::new();
+    for (source, own, within) in pitched() {
+        for octaves in [-2, 0, 2] {
+            let frequency = MIDDLE_C * 2_f64.powi(octaves);
+            let note = notes.play(&plain(source.clone()), 0, frequency);
+            numbers.push((source.kind(), note, own.unwrap_or(frequency), within));
+        }
+    }
+    let played = notes.render();
+    let mut faults = Vec::new();
+    for (kind, note, frequency, within) in numbers {
+        let off = cents(&played.note(note, 0)[2400..9600], frequency);
+        if off.abs() > within {
+            faults.push(format!("{kind:?} at {frequency:.1} Hz: {off:.2} cents"));
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+/// The mean level of each kind in dBFS, over the time that a key is held.
+const LEVELS: &[(SourceKind, f32)] = &[];
+
+#[test]
+fn levels_are_those_of_the_table() {
+    let Some(mut notes) = Notes::new() else { return };
+    let sources = all();
+    for source in &sources {
+        notes.play(&plain(source.clone()), 0, MIDDLE_C);
+    }
+    let played = notes.render();
+    let mut faults = Vec::new();
+    for (number, source) in sources.iter().enumerate() {
+        let note = played.note(number, 0);
+        let (level, peak) = (support::rms(&note[..9600]), decibels(largest(note)));
+        let expected = LEVELS.iter().find(|(kind, _)| *kind == source.kind());
+        if expected.is_none_or(|(_, expected)| (level - expected).abs() > 0.5) {
+            faults.push(format!("(SourceKind::{:?}, {level:.1}),", source.kind()));
+        }
+        if !(-8.0..=0.5).contains(&peak) {
+            faults.push(format!("{:?} has a peak of {peak:.1} dBFS", source.kind()));
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn silent_after_release() {
+    let Some(mut notes) = Notes::new() else { return };
+    let sources: Vec<_> = variants().into_iter().filter(|source| is_held(source)).collect();
+    for source in &sources {
+        notes.play(&plain(source.clone()), 0, MIDDLE_C);
+    }
+    let played = notes.render();
+    for (number, source) in sources.iter().enumerate() {
+        // A release of 50 ms.
+        let rest = &played.note(number, 0)[9600 + 2400 + 128..];
+        assert!(largest(rest) == 0.0, "{:?} sounds on", source.kind());
+    }
+}
+
+fn is_held(source: &Source) -> bool {
+    let voice = build_voice(&plain(source.clone()), &surroundings(false)).unwrap();
+    matches!(voice.life, VoiceLife::Held(_))
+}
+
+#[test]
+fn drums_ring_as_long_as_they_decay() {
+    let Some(mut notes) = Notes::new() else { return };
+    let drums: Vec<_> = all().into_iter().filter(|source| !is_held(source)).collect();
+    assert_eq!(drums.len(), 6);
+    let mut lives = Vec::new();
+    for drum in &drums {
+        let voice = build_voice(&plain(drum.clone()), &surroundings(false)).unwrap();
+        let VoiceLife::Own(seconds) = voice.life else { panic!("held") };
+        lives.push(seconds);
+        // Let go at once, and held.
+        notes.play_held(&voice.built, 64);
+        notes.play_held(&voice.built, HELD);
+    }
+    let played = notes.render();
+    for ((index, drum), seconds) in drums.iter().enumerate().zip(lives) {
+        let [short, long] = [index * 2, index * 2 + 1].map(|number| played.note(number, 0));
+        assert_eq!(short, long, "{:?}", drum.kind());
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "samples")]
+        let end = ((seconds * 48_000.0) as usize).min(15_000);
+        let close = decibels(largest(&long[end * 9 / 10..end]) / largest(long));
+        assert!(end == 15_000 || close < -50.0, "{:?} is cut off at {close:.1} dB", drum.kind());
+    }
+}
+
+#[test]
+fn cut_ends_a_drum() {
+    let Some(mut notes) = Notes::new() else { return };
+    let tom = Source::Tom(Tom { decay: Seconds::of(4.0), ..Tom::default() });
+    let voice = build_voice(&plain(tom), &surroundings(false)).unwrap();
+    let number = notes.play_cut(&voice.built, 4800);
+    let played = notes.render();
+    let note = played.note(number, 0);
+    assert!(largest(&note[4000..4800]) > 0.1);
+    assert!(largest(&note[4800 + 64 + 480 + 64..]) == 0.0);
+}
+
+#[test]
+fn lfo_moves_the_timbre_of_every_source() {
+    /// What has no timbre of its own.
+    const FIXED: [SourceKind; 2] = [SourceKind::AudioInput, SourceKind::BusInput];
+
+    let Some(mut notes) = Notes::new() else { return };
+    let sources: Vec<_> =
+        all().into_iter().filter(|source| !FIXED.contains(&source.kind())).collect();
+    for source in &sources {
+        let mut instrument = plain(source.clone());
+        notes.play(&instrument, 0, MIDDLE_C);
+        instrument.lfo = Arc::new(Lfo {
+            on: true,
+            shape: LfoShape::Square,
+            rate: ModulationRate::of(20.0),
+            depth: Amount::MAX,
+            target: LfoTarget::Timbre,
+            ..Lfo::default()
+        });
+        notes.play(&instrument, 0, MIDDLE_C);
+    }
+    let played = notes.render();
+    for (index, source) in sources.iter().enumerate() {
+        let [still, moved] = [index * 2, index * 2 + 1].map(|number| played.note(number, 0));
+        assert!(difference(still, moved) > 0.01, "{:?}", source.kind());
+        assert!(largest(moved) < TOO_LOUD, "{:?}", source.kind());
+    }
+}
+
+#[test]
+fn no_combination_of_values_is_too_loud_at_any_key() {
+    let Some(mut notes) = Notes::new() else { return };
+    let mut numbers = Vec::new();
+    // A simple generator: the same values in each run.
+    let mut state = 1_u32;
+    let mut random = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        #[expect(clippy::cast_precision_loss, reason = "24 bits")]
+        let part = (state >> 8) as f32 / 16_777_215.0;
+        part
+    };
+    for source in variants() {
+        for frequency in [8.175_798, 65.4, 1046.5, 12_543.85] {
+            let mut source = source.clone();
+            if frequency > 10.0 && frequency < 12_000.0 {
+                for parameter in parameters(&source).into_iter().filter(|own| !is_gain(*own)) {
+                    source = at(&source, parameter, random());
                 }
-            })),
-            0,
-            f,
-        );
+            }
+            numbers.push((format!("{source:?}"), notes.play(&plain(source), 0, frequency)));
+        }
     }
-    let p = notes.render();
-    for n in 0..3 {
-        eprintln!("L{:.2?}", &p.note(n, 0)[..480].iter().step_by(10).collect::<Vec<_>>());
-        eprintln!(
-            "L{:.2?}",
-            &p.note(n, 0)[9600..9600 + 480].iter().step_by(10).collect::<Vec<_>>()
-        );
+    let played = notes.render();
+    let mut faults = Vec::new();
+    for (name, number) in numbers {
+        let note = played.note(number, 0);
+        let loudest = largest(note).max(largest(played.right(number)));
+        if !note.iter().all(|sample| sample.is_finite()) || loudest > 1.5 {
+            faults.push(format!("{:.1} dBFS: {name}", decibels(loudest)));
+        }
     }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
 }

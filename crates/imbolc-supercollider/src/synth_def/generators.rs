@@ -29,8 +29,8 @@ units! {
     phasor: "Phasor" audio (trigger, step, start, end, reset);
     /// Differences of neighbouring samples, halved.
     difference: "HPZ1" audio (input: audio);
-    /// The sum of all samples; each time, the last sum is multiplied by `leak`.
-    integrator: "Integrator" audio (input: audio, leak);
+    /// A triangle, which is not band-limited: its overtones fall by 12 dB per octave.
+    triangle: "LFTri" audio (frequency, phase);
     /// An input of `seconds` after each impulse, which falls by 60 dB.
     decay: "Decay" audio (input: audio, seconds);
     /// A string: a delay of `time`, at most `longest`, into which one period of the input is

@@ -5,7 +5,7 @@ use imbolc_net::{
     util::quantity::Amount,
 };
 
-use super::{HIGHEST, audible, oscillators::LONGEST, sum};
+use super::{HIGHEST, audible, oscillators::{LONGEST, pulse}, sum};
 use crate::{sounds::voice::Voice, synth_def::Signal};
 
 /// The frequency of the note with a vibrato, which begins after the note: at full depth, half
@@ -16,14 +16,20 @@ fn vibrato<'g>(voice: &Voice<'g>, depth: Amount) -> (Signal<'g>, Signal<'g>) {
     (audible(voice.frequency * (wave * 0.5).semitones()), wave)
 }
 
+/// The two levels of a string that is divided at a place, about as loud at each.
+fn divided<'g>(frequency: Signal<'g>, place: Signal<'g>) -> Signal<'g> {
+    let place = place.clamp(0.04, 0.96);
+    let gain = (place * (1.0 - place)).sqrt().sqrt();
+    pulse(frequency.graph(), frequency, place) / gain
+}
+
 pub(super) fn pluck<'g>(voice: &Voice<'g>, own: &Pluck) -> Signal<'g> {
     let graph = voice.graph;
     let frequency = audible(voice.frequency);
     let brightness = voice.moved_amount(own.brightness);
     let damping = voice.amount(own.damping);
     // The velocity of a string that is let go: two levels, of the length of its two parts.
-    let place = voice.amount(own.place).clamp(0.03, 0.97);
-    let shape = graph.pulse(frequency, place) / (place * (1.0 - place)).sqrt();
+    let shape = divided(frequency, voice.amount(own.place)) * 1.6;
     let noise = graph.white_noise() * brightness;
     let cutoff = (graph.constant(60.0).pow(brightness) * frequency * 1.5).clamp(200.0, 18_000.0);
     let plectrum = graph.low_pass(shape * 0.4 + noise * 0.4, cutoff);
@@ -46,8 +52,7 @@ pub(super) fn bow<'g>(voice: &Voice<'g>, own: &Bow) -> Signal<'g> {
     let speed = voice.amount(own.speed);
     // The motion of a bowed string: at the bow it sticks for one part of the period and slips
     // for the other.
-    let place = voice.amount(own.place).clamp(0.03, 0.97);
-    let string = graph.pulse(frequency, place) / (place * (1.0 - place)).sqrt();
+    let string = divided(frequency, voice.amount(own.place)) * 1.6;
     let grip = graph.white_noise() * (pressure.squared() * (1.1 - speed) * 0.4);
     let open = voice.amount(own.damping).times_plus(-0.85, 1.0);
     let cutoff = (pressure.times_plus(20.0, 3.0) * open * frequency).clamp(200.0, 16_000.0);
