@@ -7,10 +7,11 @@ use std::{collections::BTreeSet, path::Path, sync::Arc};
 
 use imbolc_net::{
     studio::{
-        AudioInputParameter, Automated as _, BowParameter, BusId, BusInputParameter,  Content, ContentHash, Envelope, Filter, FilterKind, FmAlgorithm,
-        Instrument, Kick, Lfo, LfoShape, LfoTarget, MalletParameter, Membrane,
-        MembraneParameter, Name, NoiseColour, PipeParameter, PluckParameter, RingModulationParameter, SampleLoop, SamplerParameter, Settings as _, Source, SourceKind,
-        SourceParameter, SuperSawParameter, Tom, Wave,
+        AudioInputParameter, Automated as _, BowParameter, BusId, BusInputParameter, Content,
+        ContentHash, Envelope, Filter, FilterKind, FmAlgorithm, Instrument, Kick, Lfo, LfoShape,
+        LfoTarget, MalletParameter, Membrane, MembraneParameter, Name, NoiseColour, PipeParameter,
+        PluckParameter, RingModulationParameter, SampleLoop, SamplerParameter, Settings as _,
+        Source, SourceKind, SourceParameter, SuperSawParameter, Tom, Wave,
     },
     util::quantity::{Amount, ModulationRate, Octaves, Seconds, VoiceCount},
 };
@@ -18,8 +19,8 @@ use imbolc_supercollider::{
     commands::{self, NodeId},
     output::{Buffer, Spectrum},
     sounds::{
-        BusSignals, FREQUENCY, Files, GATE, LEVEL, Surroundings, VoiceLife,
-        build_voice, sounds_without_key,
+        BusSignals, FREQUENCY, Files, GATE, LEVEL, Surroundings, VoiceLife, build_voice,
+        sounds_without_key,
     },
     synth_def::{Built, Graph},
 };
@@ -375,7 +376,6 @@ fn is_gain(parameter: SourceParameter) -> bool {
 
 /// 2 dB above full scale, as an amplitude.
 const TOO_LOUD: f32 = 1.26;
-
 
 #[test]
 fn notes_begin_on_their_sample() {

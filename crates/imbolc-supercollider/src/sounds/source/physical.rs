@@ -5,7 +5,11 @@ use imbolc_net::{
     util::quantity::Amount,
 };
 
-use super::{HIGHEST, audible, oscillators::{LONGEST, pulse}, sum};
+use super::{
+    HIGHEST, audible,
+    oscillators::{LONGEST, pulse},
+    sum,
+};
 use crate::{sounds::voice::Voice, synth_def::Signal};
 
 /// The frequency of the note with a vibrato, which begins after the note: at full depth, half
