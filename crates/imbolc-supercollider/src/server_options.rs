@@ -7,10 +7,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{sequencer::CONTROL_BUSES, synth_def};
+use crate::synth_def;
 
 /// Audio buses, outputs included.
 pub const AUDIO_BUSES: u32 = 4096;
+/// Control buses.
+pub const CONTROL_BUSES: u32 = 131_072;
+
 /// The sizes of the server's tables: for 256 strips at a time, and their voices.
 #[must_use]
 pub fn sizes() -> Vec<String> {

@@ -8,6 +8,7 @@
 mod perform;
 mod process;
 mod score;
+mod score_files;
 mod song;
 mod stems;
 mod wav;
@@ -76,10 +77,12 @@ pub struct Progress {
 }
 
 /// What was rendered.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Rendered {
     /// The length in samples of each channel.
     pub frames: u64,
+    /// The peak of the mix in dB; −120 for silence.
+    pub peak: f32,
     /// The files of the stems.
     pub stems: Vec<PathBuf>,
     /// What could not be played, in one line each.
@@ -171,7 +174,8 @@ pub fn render(
     }
 
     let (mix, stem_files) = results.split_at(1);
-    let mut rendered = Rendered { frames: 0, stems: Vec::new(), troubles: Vec::new() };
+    let mut rendered =
+        Rendered { frames: 0, peak: -120.0, stems: Vec::new(), troubles: Vec::new() };
     // The server has only so many outputs. The first run makes the mix, too.
     let runs = stems.len().div_ceil(stems::MAX_OF_A_RUN).max(1);
     for run in 0..runs {
@@ -182,7 +186,7 @@ pub fn render(
         let (take, troubles) = record(&scsynth, (&song, own), options, &work, &mut watch)?;
         let mut tracks = Vec::new();
         if run == 0 {
-            rendered.frames = take.length()?;
+            (rendered.frames, rendered.peak) = take.measure(&mut watch.within(0.85, 0.9))?;
             rendered.troubles = troubles;
             let late = u64::from(output_delay(options.rate));
             tracks.extend(mix.iter().map(|(file, _)| Track { file, channel: 0, late }));
@@ -214,7 +218,7 @@ fn record(
 
     let mut run =
         ScoreRun::start(scsynth, &score, &raw, (rate, channels)).map_err(RunError::from)?;
-    let mut watch = watch.within(0.1, 0.9);
+    let mut watch = watch.within(0.1, 0.85);
     while !run.is_over()? {
         thread::sleep(LOOK);
         watch.at(take.written())?;

@@ -4,7 +4,7 @@
 
 use std::{
     fs::File,
-    io::{self, BufReader, Read as _, Seek as _, SeekFrom},
+    io::{self, BufReader, Read as _},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -87,19 +87,20 @@ impl Take {
         (self.channels * FLOAT) as u64
     }
 
-    /// The length of the mix: until it has faded away, and at least all bars.
-    pub(super) fn length(&self) -> Result<u64, RenderError> {
+    /// The length of the mix: until it has faded away, and at least all bars. And its peak in
+    /// dB, at least −120.
+    pub(super) fn measure(&self, watch: &mut Watch<'_>) -> Result<(u64, f32), RenderError> {
         let late = u64::from(output_delay(self.rate));
-        let mut length = self.end;
-        let mut at = self.end + late;
-        self.read(at, self.frames, &mut |frame| {
-            at += 1;
-            if frame.iter().take(2).any(|sample| sample.abs() >= FADED) {
-                length = at - late;
+        let (mut length, mut peak) = (self.end, 0.0_f32);
+        self.read(self.frames, watch, &mut |at, frame| {
+            let loudest = frame.iter().take(2).fold(0.0_f32, |peak, sample| peak.max(sample.abs()));
+            peak = peak.max(loudest);
+            if loudest >= FADED {
+                length = length.max((at + 1).saturating_sub(late));
             }
             Ok(())
         })?;
-        Ok(length)
+        Ok((length, (20.0 * peak.log10()).max(-120.0)))
     }
 
     /// Writes tracks of so many samples.
@@ -119,8 +120,7 @@ impl Take {
             files.push((track, writer));
         }
         let last = tracks.iter().map(|track| track.late + frames).max().unwrap_or_default();
-        let mut at = 0;
-        self.read(0, last, &mut |frame| {
+        self.read(last, watch, &mut |at, frame| {
             for (track, writer) in &mut files {
                 if (track.late..track.late + frames).contains(&at) {
                     for sample in frame.iter().skip(track.channel).take(2) {
@@ -133,8 +133,7 @@ impl Take {
                     }
                 }
             }
-            at += 1;
-            if at.is_multiple_of(1 << 16) { watch.at(part(at, last)) } else { Ok(()) }
+            Ok(())
         })?;
         for (track, writer) in files {
             writer.finalize().map_err(failed(track.file))?;
@@ -145,26 +144,28 @@ impl Take {
         Ok(())
     }
 
-    /// Reads the samples from `from` to `to`.
+    /// Reads the first `frames` samples of all channels.
     fn read(
         &self,
-        from: u64,
-        to: u64,
-        each: &mut dyn FnMut(&[f32]) -> Result<(), RenderError>,
+        frames: u64,
+        watch: &mut Watch<'_>,
+        each: &mut dyn FnMut(u64, &[f32]) -> Result<(), RenderError>,
     ) -> Result<(), RenderError> {
         let failed = || RenderError::file(&self.file);
-        let mut file = File::open(&self.file).map_err(failed())?;
-        file.seek(SeekFrom::Start(from * self.frame())).map_err(failed())?;
+        let file = File::open(&self.file).map_err(failed())?;
         let mut file = BufReader::with_capacity(1 << 18, file);
         let mut bytes = vec![0; self.channels * FLOAT];
         let mut frame = vec![0.0; self.channels];
-        for _ in from..to {
+        for at in 0..frames {
             file.read_exact(&mut bytes).map_err(failed())?;
             let (samples, _) = bytes.as_chunks();
             for (sample, bytes) in frame.iter_mut().zip(samples) {
                 *sample = f32::from_ne_bytes(*bytes);
             }
-            each(&frame)?;
+            each(at, &frame)?;
+            if at.is_multiple_of(1 << 16) {
+                watch.at(part(at, frames))?;
+            }
         }
         Ok(())
     }

@@ -3,6 +3,8 @@
 //! The name comes from the session, perhaps from another computer: it must name a file
 //! directly in the directory, and nothing else. It must not know who plays the file.
 
+mod response;
+
 use std::{
     fs::File,
     io::{self, BufReader},
@@ -10,6 +12,8 @@ use std::{
 };
 
 use imbolc_net::studio::{Content, ContentHash, Name};
+
+pub use self::response::response_gain;
 
 /// The most samples, counted over all channels, that a file may hold: 512 MiB in memory, or
 /// 23 minutes in stereo at 48 kHz.
@@ -121,14 +125,13 @@ fn digest_of(path: &Path) -> Result<ContentHash, BadSound> {
 }
 
 fn check_wav(path: PathBuf) -> Result<SoundFile, BadSound> {
-    let reader = hound::WavReader::new(BufReader::new(File::open(&path)?)).map_err(|error| {
-        match error {
+    let reader =
+        hound::WavReader::new(BufReader::new(File::open(&path)?)).map_err(|error| match error {
             hound::Error::IoError(error) if error.kind() != io::ErrorKind::UnexpectedEof => {
                 BadSound::Io(error)
             }
             error => BadSound::NoWav(error),
-        }
-    })?;
+        })?;
     let spec = reader.spec();
     let (frames, samples) = (reader.duration(), reader.len());
     if samples > MAX_SAMPLES {
