@@ -102,6 +102,8 @@ fn placements_end_a_song() {
     }
     act(&mut state, NetworkAction::Arrangement(ArrangementSetting::AtEnd(AtEnd::Repeat)));
     assert!(matches!(fails(&state, |_| {}), Some(RenderError::Endless)));
+    let whole_bars = PlacementAction::Move(placement, Ticks::of(1920));
+    act(&mut state, NetworkAction::Placement(id, whole_bars));
     let song = Recording::of(&state, |options| options.bars.last = Some(5)).unwrap();
     assert_eq!(song.rendered.frames as usize, 5 * BAR);
 }
@@ -373,6 +375,9 @@ fn what_cannot_be_written_is_told_in_a_line() {
     assert!(error.to_string().contains("mix.wav: "), "{error}");
     assert_eq!(files_in(folder.path()), ["mix.wav"]);
     let bars = Bars { first: None, last: Some(2_000_000) };
-    let error = fails(&state, |options| (options.rate, options.bars) = (192_000, bars)).unwrap();
+    let error = fails(&state, |options| {
+        (options.rate, options.float, options.bars) = (192_000, true, bars);
+    })
+    .unwrap();
     assert!(matches!(error, RenderError::TooLong), "{error}");
 }

@@ -93,7 +93,7 @@ impl Take {
         let late = u64::from(output_delay(self.rate));
         let (mut length, mut peak) = (self.end, 0.0_f32);
         self.read(self.frames, watch, &mut |at, frame| {
-            let loudest = frame.iter().take(2).fold(0.0_f32, |peak, sample| peak.max(sample.abs()));
+            let loudest = stereo(frame, 0).fold(0.0_f32, |peak, sample| peak.max(sample.abs()));
             peak = peak.max(loudest);
             if loudest >= FADED {
                 length = length.max((at + 1).saturating_sub(late));
@@ -123,11 +123,11 @@ impl Take {
         self.read(last, watch, &mut |at, frame| {
             for (track, writer) in &mut files {
                 if (track.late..track.late + frames).contains(&at) {
-                    for sample in frame.iter().skip(track.channel).take(2) {
+                    for sample in stereo(frame, track.channel) {
                         let written = if float {
-                            writer.write_sample(*sample)
+                            writer.write_sample(sample)
                         } else {
-                            writer.write_sample(to_16_bits(*sample))
+                            writer.write_sample(to_16_bits(sample))
                         };
                         written.map_err(failed(track.file))?;
                     }
@@ -149,26 +149,26 @@ impl Take {
         &self,
         frames: u64,
         watch: &mut Watch<'_>,
-        each: &mut dyn FnMut(u64, &[f32]) -> Result<(), RenderError>,
+        each: &mut dyn FnMut(u64, &[[u8; FLOAT]]) -> Result<(), RenderError>,
     ) -> Result<(), RenderError> {
         let failed = || RenderError::file(&self.file);
         let file = File::open(&self.file).map_err(failed())?;
         let mut file = BufReader::with_capacity(1 << 18, file);
         let mut bytes = vec![0; self.channels * FLOAT];
-        let mut frame = vec![0.0; self.channels];
         for at in 0..frames {
             file.read_exact(&mut bytes).map_err(failed())?;
-            let (samples, _) = bytes.as_chunks();
-            for (sample, bytes) in frame.iter_mut().zip(samples) {
-                *sample = f32::from_ne_bytes(*bytes);
-            }
-            each(at, &frame)?;
+            each(at, bytes.as_chunks().0)?;
             if at.is_multiple_of(1 << 16) {
                 watch.at(part(at, frames))?;
             }
         }
         Ok(())
     }
+}
+
+/// Two channels of a sample of all.
+fn stereo(frame: &[[u8; FLOAT]], first: usize) -> impl Iterator<Item = f32> {
+    frame.iter().skip(first).take(2).map(|bytes| f32::from_ne_bytes(*bytes))
 }
 
 /// Rounds and clips, without dither.
