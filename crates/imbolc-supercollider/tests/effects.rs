@@ -54,6 +54,8 @@ struct Bench {
     scsynth: PathBuf,
     score: Score,
     rows: u32,
+    /// The sample at which new synths begin.
+    now: u64,
     next_node: i32,
     next_parameter: u32,
     files: Responses,
@@ -87,11 +89,16 @@ impl BusSignals for Key {
 impl Bench {
     /// With a stimulus; `None`, and a line that says so, without `scsynth`.
     fn new(stimulus: impl for<'g> Fn(&'g Graph) -> Stereo<'g>) -> Option<Self> {
+        Self::at(RATE, stimulus)
+    }
+
+    fn at(rate: u32, stimulus: impl for<'g> Fn(&'g Graph) -> Stereo<'g>) -> Option<Self> {
         let scsynth = scsynth()?;
         let mut bench = Self {
             scsynth,
-            score: Score::new(RATE),
+            score: Score::new(rate),
             rows: 0,
+            now: 0,
             next_node: 1000,
             next_parameter: 0,
             files: Responses::default(),
@@ -117,7 +124,7 @@ impl Bench {
         let id = NodeId(self.next_node);
         self.next_node += 1;
         messages.push(commands::new_synth(name, id, place, &controls));
-        self.score.send_at(0, messages);
+        self.score.send_at(self.now, messages);
     }
 
     /// Has the stimulus on the next two channels, and an effect on it. Returns its row.
@@ -492,27 +499,144 @@ fn effects_are_silent_after_their_tail() {
 }
 
 #[test]
-fn extremes_of_all_parameters_stay_bounded() {
-    let Some(mut bench) = Bench::new(tones) else { return };
+fn turned_knobs_do_not_click() {
+    const TURN: usize = 24_000;
+
+    let Some(mut bench) = Bench::new(sine) else { return };
     let hall = hall(&mut bench);
     let mut rows = Vec::new();
     for kind in KINDS {
-        for (even, odd) in [(0.0, 0.0), (1.0, 1.0), (0.0, 1.0), (1.0, 0.0)] {
-            let mut effect = exercised(kind, &hall);
-            for (index, parameter) in parameters(&effect).into_iter().enumerate() {
-                effect = with(effect, parameter, if index % 2 == 0 { even } else { odd });
+        let effect = exercised(kind, &hall);
+        for parameter in parameters(&effect) {
+            for part in [0.1, 0.8] {
+                let moved = with(effect.clone(), parameter, part);
+                let [before, after] =
+                    [&effect, &moved].map(|own| build_effect(own, &bench.surroundings()).unwrap());
+                if before.definition != after.definition {
+                    continue;
+                }
+                let place = bench.next_parameter;
+                rows.push((parameter, part, bench.effect(&effect)));
+                let turn = commands::set_buses(place, &after.values);
+                bench.score.send_at(TURN as u64, vec![turn]);
             }
-            rows.push((bench.effect(&effect), effect));
         }
     }
-    let sounds = bench.render(48_000);
-    for (row, effect) in rows {
-        let values = || sounds[row].0.iter().flatten();
-        assert!(values().all(|value| value.is_finite()), "{effect:?}");
-        // Six bands of 24 dB each, and otherwise one gain.
-        let bound = if effect.kind() == EffectKind::Equaliser { 6.0 * 24.0 } else { 24.0 };
-        let peak = sounds[row].peak(0..48_000);
-        assert!(peak < bound, "{peak} dB: {effect:?}");
+    let sounds = bench.render(2 * TURN);
+    let steepest = |row: usize, range: std::ops::Range<usize>| {
+        let steps = sounds[row].left()[range].windows(2).map(|pair| (pair[1] - pair[0]).abs());
+        steps.fold(0.0, f32::max)
+    };
+    let mut clicks = Vec::new();
+    for (parameter, part, row) in rows {
+        let quiet = steepest(row, 12_000..TURN).max(steepest(row, TURN + 12_000..2 * TURN));
+        let turn = steepest(row, TURN..TURN + 12_000);
+        // A filter may pass its resonance on the way; a crushed signal is nothing but steps.
+        let steps = matches!(parameter, EffectParameter::BitCrusher(_));
+        if turn > quiet * 2.5 && !steps {
+            clicks.push(format!("{parameter:?} to {part}: {turn} after {quiet}"));
+        }
+    }
+    assert!(clicks.is_empty(), "{}", clicks.join("\n"));
+}
+
+#[test]
+fn new_effects_are_silent_in_used_memory() {
+    let Some(mut bench) = Bench::new(tones) else { return };
+    let hall = hall(&mut bench);
+    let first = bench.next_node;
+    let rows = KINDS.map(|kind| {
+        let effect = exercised(kind, &hall);
+        let row = bench.effect(&effect);
+        (kind, row, build_effect(&effect, &bench.surroundings()).unwrap())
+    });
+    let old: Vec<_> = (first..bench.next_node).map(|id| commands::free(NodeId(id))).collect();
+    bench.score.send_at(STIMULUS as u64 + 4800, old);
+    bench.now = STIMULUS as u64 + 9600;
+    for (_, row, built) in &rows {
+        bench.synth(built, &[(BUS, *row as f32 * 2.0)]);
+    }
+    let sounds = bench.render(STIMULUS + 48_000);
+    for (kind, row, _) in rows {
+        assert!(sounds[row].peak(0..STIMULUS) > -20.0, "{kind:?}");
+        let peak = sounds[row].peak(STIMULUS + 4864..STIMULUS + 48_000);
+        assert_eq!(peak, -200.0, "{kind:?}");
+    }
+}
+
+#[test]
+fn extremes_of_all_parameters_stay_bounded() {
+    // At the lower rate, the highest frequencies of the filters are beyond its half.
+    for rate in [RATE, 16_000] {
+        let Some(mut bench) = Bench::at(rate, tones) else { return };
+        let hall = hall(&mut bench);
+        let mut rows = Vec::new();
+        for kind in KINDS {
+            for (even, odd) in [(0.0, 0.0), (1.0, 1.0), (0.0, 1.0), (1.0, 0.0)] {
+                let mut effect = exercised(kind, &hall);
+                for (index, parameter) in parameters(&effect).into_iter().enumerate() {
+                    effect = with(effect, parameter, if index % 2 == 0 { even } else { odd });
+                }
+                rows.push((bench.effect(&effect), effect));
+            }
+        }
+        let sounds = bench.render(48_000);
+        for (row, effect) in rows {
+            let mut values = sounds[row].0.iter().flatten();
+            assert!(values.all(|value| value.is_finite()), "{effect:?}");
+            // Six bands of 24 dB each, and otherwise one gain.
+            let bands = effect.kind() == EffectKind::Equaliser;
+            let bound = if bands { 6.0 * 24.0 } else { 24.0 };
+            let peak = sounds[row].peak(0..48_000);
+            assert!(peak < bound, "{peak} dB at {rate} Hz: {effect:?}");
+        }
+    }
+}
+
+#[test]
+fn highest_feedback_does_not_run_away() {
+    const SECONDS: usize = 8;
+
+    let Some(mut bench) = Bench::new(sine) else { return };
+    let delay = Delay {
+        time: Seconds::of(0.01),
+        feedback: Amount::of(1.0),
+        damping: Hertz::of(20_000.0),
+        mix: Amount::of(1.0),
+        ..Delay::default()
+    };
+    // Of 1 kHz, all of them have whole periods.
+    let effects = [
+        Effect::Delay(delay),
+        Effect::Delay(Delay { ping_pong: true, ..delay }),
+        Effect::Reverb(Reverb {
+            decay: Seconds::of(60.0),
+            mix: Amount::of(1.0),
+            ..Reverb::default()
+        }),
+        Effect::Flanger(Flanger {
+            depth: Amount::of(0.0),
+            feedback: Feedback::of(1.0),
+            mix: Amount::of(1.0),
+            ..Flanger::default()
+        }),
+        Effect::Phaser(Phaser {
+            centre: Hertz::of(1000.0),
+            depth: Octaves::of(0.0),
+            feedback: Amount::of(1.0),
+            mix: Amount::of(1.0),
+            ..Phaser::default()
+        }),
+    ];
+    let rows = effects.clone().map(|effect| bench.effect(&effect));
+    let sounds = bench.render(SECONDS * RATE as usize);
+    for (row, effect) in rows.into_iter().zip(effects) {
+        let seconds = (0..SECONDS)
+            .map(|second| sounds[row].peak(second * RATE as usize..(second + 1) * RATE as usize));
+        let peaks: Vec<_> = seconds.collect();
+        // An echo is at most four times full scale.
+        assert!(peaks.iter().all(|peak| *peak < 13.1), "{peaks:?}: {effect:?}");
+        assert!(peaks[SECONDS - 1] < peaks[SECONDS - 2] + 0.5, "{peaks:?}: {effect:?}");
     }
 }
 

@@ -11,6 +11,8 @@ use imbolc_net::{
     studio::{Name, SilentEngine, StudioState},
 };
 
+use imbolc_supercollider::server::ServerOptions;
+
 use crate::cli::Arguments;
 
 /// How the program starts.
@@ -21,6 +23,10 @@ pub enum Start {
     /// Host without a screen.
     #[cfg(feature = "net")]
     Serve(Mode),
+    /// Render this project, without a screen.
+    Render(PathBuf),
+    /// Say what is installed for sound.
+    Doctor,
     /// List the sessions on the LAN first.
     #[cfg(feature = "mdns")]
     Choose,
@@ -36,6 +42,12 @@ pub fn from_arguments(arguments: &Arguments) -> Result<Start, String> {
         return Err("--own needs --connect or --discover".into());
     }
     check_interface(arguments)?;
+    if arguments.doctor {
+        return Ok(Start::Doctor);
+    }
+    if let Some(project) = &arguments.render.render {
+        return Ok(Start::Render(project.clone()));
+    }
     if arguments.server {
         return host_mode(arguments);
     }
@@ -68,6 +80,12 @@ pub async fn open(arguments: &Arguments, mode: Mode) -> Result<Arc<dyn Dispatche
     let directory = directory.as_deref();
     let engine = || threaded(SilentEngine::default).with_jobs(directory.map(projects::jobs));
     imbolc_net::open_with(mode, state, engine).await.map_err(|error| error.to_string())
+}
+
+/// Where this machine has `scsynth`, and the samples of the sessions that it hosts.
+pub(crate) fn server_options(arguments: &Arguments) -> ServerOptions {
+    let samples = project_directory(arguments).map(|at| at.join("samples"));
+    ServerOptions { scsynth: arguments.scsynth.clone(), samples }
 }
 
 /// Where the projects are.

@@ -21,7 +21,7 @@ use std::{
     time::Duration,
 };
 
-use imbolc_net::studio::StudioState;
+use imbolc_net::{studio::StudioState, util::quantity::Decibels};
 use tempfile::TempDir;
 
 pub use self::{
@@ -77,12 +77,12 @@ pub struct Progress {
 }
 
 /// What was rendered.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rendered {
     /// The length in samples of each channel.
     pub frames: u64,
-    /// The peak of the mix in dB; −120 for silence.
-    pub peak: f32,
+    /// The peak level of the mix, relative to full scale.
+    pub peak: Decibels,
     /// The files of the stems.
     pub stems: Vec<PathBuf>,
     /// What could not be played, in one line each.
@@ -175,7 +175,7 @@ pub fn render(
 
     let (mix, stem_files) = results.split_at(1);
     let mut rendered =
-        Rendered { frames: 0, peak: -120.0, stems: Vec::new(), troubles: Vec::new() };
+        Rendered { frames: 0, peak: Decibels::MIN, stems: Vec::new(), troubles: Vec::new() };
     // The server has only so many outputs. The first run makes the mix, too.
     let runs = stems.len().div_ceil(stems::MAX_OF_A_RUN).max(1);
     for run in 0..runs {

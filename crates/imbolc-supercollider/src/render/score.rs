@@ -70,6 +70,12 @@ impl Score {
         std::mem::take(&mut self.files.troubles)
     }
 
+    /// The sample rate in Hz.
+    #[must_use]
+    pub const fn rate(&self) -> u32 {
+        self.rate
+    }
+
     /// The sample at this time, counted from the beginning of the session.
     #[must_use]
     pub fn sample_at(&self, time: Timestamp) -> u64 {

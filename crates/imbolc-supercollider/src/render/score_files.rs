@@ -10,7 +10,7 @@ use rosc::OscMessage;
 use crate::{
     commands,
     output::{Buffer, PARTITION, Spectrum},
-    samples::{BadSound, SoundFile, find_sound, response_gain},
+    samples::{BadSound, SoundFile, find_sound, impulse_gain},
 };
 
 /// The files, each looked up once.
@@ -55,7 +55,7 @@ impl ScoreFiles {
         let file = self.find(content)?;
         let frames = u64::from(file.frames) * u64::from(sixteenths.min(16)) / 16;
         let frames = u32::try_from(frames).unwrap_or(u32::MAX).max(1);
-        let gain = match response_gain(&file, frames) {
+        let gain = match impulse_gain(&file, frames) {
             Ok(gain) => gain,
             Err(why) => {
                 self.miss(content, &why);

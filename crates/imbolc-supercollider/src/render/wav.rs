@@ -10,7 +10,7 @@ use std::{
 };
 
 use hound::{SampleFormat, WavSpec, WavWriter};
-use imbolc_net::util::time::Timestamp;
+use imbolc_net::util::{quantity::Decibels, time::Timestamp};
 
 use super::{RenderError, Score, Watch, part};
 use crate::sounds::output_delay;
@@ -87,9 +87,8 @@ impl Take {
         (self.channels * FLOAT) as u64
     }
 
-    /// The length of the mix: until it has faded away, and at least all bars. And its peak in
-    /// dB, at least −120.
-    pub(super) fn measure(&self, watch: &mut Watch<'_>) -> Result<(u64, f32), RenderError> {
+    /// The length of the mix: until it has faded away, and at least all bars. And its peak.
+    pub(super) fn measure(&self, watch: &mut Watch<'_>) -> Result<(u64, Decibels), RenderError> {
         let late = u64::from(output_delay(self.rate));
         let (mut length, mut peak) = (self.end, 0.0_f32);
         self.read(self.frames, watch, &mut |at, frame| {
@@ -100,7 +99,8 @@ impl Take {
             }
             Ok(())
         })?;
-        Ok((length, (20.0 * peak.log10()).max(-120.0)))
+        let peak = (20.0 * peak.log10()).clamp(Decibels::MIN.get(), Decibels::MAX.get());
+        Ok((length, Decibels::new(peak).unwrap_or(Decibels::MIN)))
     }
 
     /// Writes tracks of so many samples.

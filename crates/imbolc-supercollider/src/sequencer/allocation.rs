@@ -99,12 +99,14 @@ pub(super) struct Block {
 #[derive(Debug)]
 pub(super) struct Blocks {
     next: u32,
+    /// Those that are given back when no voice reads them any more.
+    retired: Vec<Block>,
     resting: BTreeMap<u32, BTreeSet<(Timestamp, u32)>>,
 }
 
 impl Default for Blocks {
     fn default() -> Self {
-        Self { next: PARAMETERS, resting: BTreeMap::new() }
+        Self { next: PARAMETERS, retired: Vec::new(), resting: BTreeMap::new() }
     }
 }
 
@@ -123,9 +125,28 @@ impl Blocks {
         Some(Block { first, size })
     }
 
-    /// Gives a block back that is read until `until`.
-    pub(super) fn give_back(&mut self, block: Block, until: Timestamp) {
-        self.resting.entry(block.size).or_default().insert((until + REST, block.first));
+    /// Gives a block back that nothing reads from now on.
+    pub(super) fn give_back(&mut self, block: Block, now: Timestamp) {
+        self.resting.entry(block.size).or_default().insert((now + REST, block.first));
+    }
+
+    /// Gives a block back when nothing reads it any more.
+    pub(super) fn retire(&mut self, block: Block) {
+        self.retired.push(block);
+    }
+
+    /// Gives back the retired blocks that are not read.
+    pub(super) fn give_back_retired(&mut self, is_read: impl Fn(Block) -> bool, now: Timestamp) {
+        let (read, free) = std::mem::take(&mut self.retired).into_iter().partition(|b| is_read(*b));
+        self.retired = read;
+        Vec::into_iter(free).for_each(|block| self.give_back(block, now));
+    }
+
+    /// How many control buses are in use: what tests count.
+    #[cfg(test)]
+    pub(super) fn in_use(&self) -> u32 {
+        let resting = self.resting.iter().map(|(size, blocks)| size * blocks.len() as u32);
+        self.next - PARAMETERS - resting.sum::<u32>()
     }
 }
 
@@ -187,7 +208,10 @@ mod tests {
         let mut blocks = Blocks::default();
         let (start, end) = (Timestamp::ZERO, Timestamp::ZERO + Duration::from_secs(5));
         let block = blocks.take(3, start).unwrap();
-        blocks.give_back(block, end);
+        blocks.retire(block);
+        blocks.give_back_retired(|_| true, start);
+        assert_ne!(blocks.take(3, end), Some(block));
+        blocks.give_back_retired(|_| false, end);
         assert_ne!(blocks.take(3, end), Some(block));
         assert_eq!(blocks.take(5, end + REST), Some(block));
     }

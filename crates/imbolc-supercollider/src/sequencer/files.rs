@@ -118,6 +118,11 @@ impl KnownFiles {
         found.map(FileRequest::key).collect()
     }
 
+    /// Does not look any more for what is not needed.
+    pub(super) fn keep_missing(&mut self, is_needed: impl Fn(FileKey) -> bool) {
+        self.missing.retain(|key, _| is_needed(*key));
+    }
+
     /// What is missing.
     pub(super) fn missing(&self) -> impl Iterator<Item = &FileRequest> {
         self.missing.values()

@@ -14,7 +14,6 @@ use super::{
     mixer_strips::MixerStrips,
     prepared::{PatchKey, PreparedInstrument},
     rack::{Rack, RackPlace, StripParts},
-    voices::Voices,
     work::{Part, Work, update_block},
 };
 use crate::{
@@ -64,7 +63,7 @@ impl InstrumentStrip {
         };
         let rack = Rack::create(work, parts, place, [0.0; 2])?;
         let voices = work.nodes.next();
-        work.batch.push(When::Now, commands::new_group(voices, Place::HeadOf(rack.group)));
+        work.batch.push(work.when, commands::new_group(voices, Place::HeadOf(rack.group)));
         Some(Self {
             number,
             rack,
@@ -94,31 +93,18 @@ impl InstrumentStrip {
     }
 
     /// Makes voices and effects what they should be and returns whether nothing is missing.
-    pub(super) fn follow(
-        &mut self,
-        work: &mut Work<'_>,
-        prepared: &PreparedInstrument,
-        voices: &Voices,
-    ) -> bool {
+    pub(super) fn follow(&mut self, work: &mut Work<'_>, prepared: &PreparedInstrument) -> bool {
         let mut complete = self.rack.follow(work, &prepared.effects);
-        let gone: Vec<_> =
-            self.patches.keys().filter(|key| !prepared.voices.contains_key(key)).copied().collect();
-        for key in gone {
-            self.drop_patch(work, key, voices);
+        for (_, gone) in self.patches.extract_if(.., |key, _| !prepared.voices.contains_key(key)) {
+            work.blocks.retire(gone.block);
         }
         for (key, sound) in &prepared.voices {
-            complete &= self.follow_patch(work, *key, sound, voices);
+            complete &= self.follow_patch(work, *key, sound);
         }
         complete
     }
 
-    fn follow_patch(
-        &mut self,
-        work: &mut Work<'_>,
-        key: PatchKey,
-        sound: &VoiceSound,
-        voices: &Voices,
-    ) -> bool {
+    fn follow_patch(&mut self, work: &mut Work<'_>, key: PatchKey, sound: &VoiceSound) -> bool {
         let built = &sound.built;
         if let Some(patch) =
             self.patches.get_mut(&key).filter(|patch| patch.name == built.definition.name)
@@ -127,8 +113,10 @@ impl InstrumentStrip {
             update_block(work, patch.block, &mut patch.values, &built.values);
             return true;
         }
-        // Notes wait until it can be used.
-        self.drop_patch(work, key, voices);
+        // Its voices sound on with it as it is. Notes wait until the new one can be used.
+        if let Some(old) = self.patches.remove(&key) {
+            work.blocks.retire(old.block);
+        }
         if !work.is_defined(built) {
             return false;
         }
@@ -138,15 +126,6 @@ impl InstrumentStrip {
         let patch = Patch { name, block, life: sound.life, values: built.values.clone() };
         self.patches.insert(key, patch);
         true
-    }
-
-    /// The voices that read it sound on with it as it is.
-    fn drop_patch(&mut self, work: &mut Work<'_>, key: PatchKey, voices: &Voices) {
-        if let Some(patch) = self.patches.remove(&key)
-            && let Some(until) = voices.last_reader(patch.block)
-        {
-            work.blocks.give_back(patch.block, until.max(work.now));
-        }
     }
 
     /// Follows the gains of all ways out.
@@ -195,9 +174,7 @@ impl InstrumentStrip {
     /// Frees everything.
     pub(super) fn free(self, work: &mut Work<'_>) {
         self.rack.free(work);
-        for patch in self.patches.into_values() {
-            work.blocks.give_back(patch.block, work.now);
-        }
+        self.patches.into_values().for_each(|patch| work.blocks.retire(patch.block));
         self.sends.into_values().chain(self.stem).for_each(|part| part.give_back(work));
     }
 }

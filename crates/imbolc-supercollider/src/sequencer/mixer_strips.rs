@@ -2,12 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use imbolc_net::studio::{BusId, Chain, StudioState};
+use imbolc_net::{
+    studio::{BusId, Chain, StudioState},
+    util::time::Timestamp,
+};
 
 use super::{
     BUSES, MASTER, StripId,
     allocation::{AudioBuses, MASTER_METER, Numbers, bus_meter},
-    files::KnownFiles,
+    files::{FileKey, KnownFiles},
     gains::{self, Gains},
     prepared::prepare_chain,
     rack::{Rack, RackPlace, StripParts},
@@ -23,8 +26,12 @@ use crate::{
 pub(super) struct MixerStrips {
     audio: AudioBuses,
     numbers: Numbers,
+    /// The number of each bus, with or without a strip.
+    numbered: BTreeMap<BusId, u32>,
     buses: BTreeMap<BusId, BusStrip>,
     master: Option<Rack>,
+    /// The files that the effects ask for.
+    files: Vec<FileKey>,
 }
 
 #[derive(Debug)]
@@ -38,18 +45,53 @@ struct BusStrip {
 
 impl BusSignals for MixerStrips {
     fn signal_of(&self, bus: BusId) -> Option<u32> {
-        self.buses.get(&bus).map(|own| self.audio.tap(own.number))
+        self.numbered.get(&bus).map(|number| self.audio.tap(*number))
     }
 }
 
 impl MixerStrips {
-    pub(super) const fn new(audio: AudioBuses) -> Self {
-        Self { audio, numbers: Numbers::of_buses(), buses: BTreeMap::new(), master: None }
+    pub(super) fn new(audio: AudioBuses) -> Self {
+        let (numbered, buses) = (BTreeMap::new(), BTreeMap::new());
+        let numbers = Numbers::of_buses();
+        Self { audio, numbers, numbered, buses, master: None, files: Vec::new() }
+    }
+
+    /// Gives each bus a number, which it keeps. It has it before its strip, so that
+    /// instruments can read and play a bus that is created with them.
+    pub(super) fn number_buses(&mut self, state: &StudioState, now: Timestamp) {
+        let Self { numbers, numbered, .. } = self;
+        numbered.retain(|id, number| {
+            let stays = state.mixer.bus(*id).is_some();
+            if !stays {
+                numbers.give_back(*number, now);
+            }
+            stays
+        });
+        for (id, _) in state.mixer.buses() {
+            if !numbered.contains_key(&id) {
+                numbered.extend(numbers.take(now).map(|number| (id, number)));
+            }
+        }
+    }
+
+    /// Takes over the numbers of the buses.
+    pub(super) fn keep_numbers(&mut self, old: Self) {
+        (self.numbers, self.numbered) = (old.numbers, old.numbered);
     }
 
     /// The first of the two audio buses that lead into a bus.
     pub(super) fn bus_of(&self, bus: BusId) -> Option<u32> {
-        self.buses.get(&bus).map(|own| self.audio.bus(own.number))
+        self.numbered.get(&bus).map(|number| self.audio.bus(*number))
+    }
+
+    /// Whether there is a master, to which instruments can lead.
+    pub(super) const fn has_master(&self) -> bool {
+        self.master.is_some()
+    }
+
+    /// Whether an effect asks for one of these files.
+    pub(super) fn needs(&self, file: FileKey) -> bool {
+        self.files.contains(&file)
     }
 
     pub(super) fn meters(&self) -> impl Iterator<Item = (StripId, u32)> + '_ {
@@ -68,20 +110,19 @@ impl MixerStrips {
         fail: &mut dyn FnMut(TooManyWires),
     ) -> bool {
         let mut complete = self.follow_master(work, parts, state);
-        let gone: Vec<_> =
-            self.buses.keys().filter(|id| state.mixer.bus(**id).is_none()).copied().collect();
-        for id in gone {
-            if let Some(gone) = self.buses.remove(&id) {
-                self.numbers.give_back(gone.number, work.now);
-                gone.free(work);
-            }
+        // One that was deleted and added again has another number.
+        let Self { numbered, buses, .. } = self;
+        for (_, gone) in buses.extract_if(.., |id, own| numbered.get(id) != Some(&own.number)) {
+            gone.free(work);
         }
         for (id, bus) in state.mixer.buses() {
             let gains = gains::bus(bus);
             if let Some(own) = self.buses.get_mut(&id) {
                 own.rack.set_gains(work, gains);
-            } else if let Some(new) = self.create_bus(work, parts, gains) {
-                self.buses.insert(id, new);
+            } else {
+                let new = work.at_once(|work| self.create_bus(work, parts, id, gains));
+                complete &= new.is_some();
+                self.buses.extend(new.map(|new| (id, new)));
             }
             if let (Some(own), Some(channel)) =
                 (self.buses.get_mut(&id), stems.get(&StripId::Bus(id)))
@@ -93,13 +134,14 @@ impl MixerStrips {
             }
         }
         // The chains come last: a side chain may read any bus.
-        let (prepared, _) = files.build(work.output, |files| {
+        let (prepared, asked) = files.build(work.output, |files| {
             let around = Surroundings { beat, files, buses: &*self, offline };
             let mut prepare = |chain: &Chain| prepare_chain(chain, &around, fail);
             let buses: Vec<_> =
                 state.mixer.buses().map(|(id, bus)| (id, prepare(&bus.chain))).collect();
             (prepare(&state.mixer.master.chain), buses)
         });
+        self.files = asked;
         if let Some(master) = &mut self.master {
             complete &= master.follow(work, &prepared.0);
         }
@@ -128,18 +170,19 @@ impl MixerStrips {
                 meter: MASTER_METER,
                 fader: StripPart::Output,
             };
-            self.master = Rack::create(work, parts, place, gains);
+            self.master = work.at_once(|work| Rack::create(work, parts, place, gains));
         }
         self.master.is_some()
     }
 
     fn create_bus(
-        &mut self,
+        &self,
         work: &mut Work<'_>,
         parts: &StripParts,
+        id: BusId,
         gains: Gains,
     ) -> Option<BusStrip> {
-        let number = self.numbers.take(work.now)?;
+        let number = *self.numbered.get(&id)?;
         let place = RackPlace {
             parent: BUSES,
             bus: self.audio.bus(number),

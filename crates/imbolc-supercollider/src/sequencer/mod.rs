@@ -31,9 +31,12 @@ use std::{
 
 use imbolc_net::{
     model::InstrumentId,
-    studio::{Audibility, BusId, Content, Instrument, PlaybackEvent, Played, StudioState, Target},
+    studio::{
+        Audibility, BusId, Content, DrumMachine, Instrument, InstrumentParameter, PlaybackEvent,
+        Played, StudioState, Target,
+    },
     util::{
-        quantity::{Amount, Pitch},
+        quantity::{Amount, PadNumber, Pitch},
         time::Timestamp,
     },
 };
@@ -57,13 +60,16 @@ pub use self::{
 use crate::{
     commands::{self, NodeId, Place},
     output::{Output, When},
-    sounds::{BusSignals, Surroundings},
+    sounds::Surroundings,
 };
 
 /// The groups of the server, in their order.
 const INSTRUMENTS: NodeId = NodeId(1);
 const BUSES: NodeId = NodeId(2);
 const MASTER: NodeId = NodeId(3);
+
+/// How long what has ended is remembered: longer than the latency.
+const LINGER: Duration = Duration::from_millis(500);
 
 /// How long a note waits for a definition or a file that is still loading.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -114,6 +120,7 @@ pub type Lanes = BTreeMap<Target, Amount>;
 #[derive(Debug)]
 pub struct Sequencer {
     options: SequencerOptions,
+    audio: AudioBuses,
     /// The state as it was given.
     given: StudioState,
     /// The parameters that lanes have moved, and how far.
@@ -122,58 +129,104 @@ pub struct Sequencer {
     heard: StudioState,
     /// What was said before it could be sent.
     batch: Batch,
+    /// Up to when changes were sent. None is sent before another: it would be undone by it.
+    changed: Timestamp,
     server: ServerSide,
     /// The notes that sound, for a server that begins anew.
     held: BTreeMap<(InstrumentId, Pitch), Note>,
-    troubles: Vec<String>,
+    troubles: Troubles,
+}
+
+/// What cannot be played, in one line each, which is said once.
+#[derive(Debug, Default)]
+struct Troubles {
+    new: Vec<String>,
+    said: BTreeSet<String>,
+}
+
+impl Troubles {
+    fn say(&mut self, line: String) {
+        if self.said.insert(line.clone()) {
+            self.new.push(line);
+        }
+    }
 }
 
 /// What the server has.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct ServerSide {
     has_begun: bool,
     nodes: Nodes,
     blocks: Blocks,
-    numbers: Option<Numbers>,
+    numbers: Numbers,
     parts: Option<StripParts>,
     files: KnownFiles,
     prepared: BTreeMap<InstrumentId, PreparedInstrument>,
     strips: BTreeMap<InstrumentId, InstrumentStrip>,
-    mixer: Option<MixerStrips>,
+    mixer: MixerStrips,
     voices: Voices,
     waiting: Vec<Note>,
     /// Whose effects or voices wait for a definition.
     incomplete: BTreeSet<StripId>,
 }
 
+impl ServerSide {
+    fn new(audio: AudioBuses) -> Self {
+        Self {
+            has_begun: false,
+            nodes: Nodes::default(),
+            blocks: Blocks::default(),
+            numbers: Numbers::of_strips(),
+            parts: None,
+            files: KnownFiles::default(),
+            prepared: BTreeMap::new(),
+            strips: BTreeMap::new(),
+            mixer: MixerStrips::new(audio),
+            voices: Voices::default(),
+            waiting: Vec::new(),
+            incomplete: BTreeSet::new(),
+        }
+    }
+}
+
 impl Sequencer {
     /// A sequencer without a server.
     #[must_use]
     pub fn new(options: SequencerOptions) -> Self {
+        let audio = AudioBuses { first: options.outputs + options.inputs };
         Self {
             options,
+            audio,
             given: StudioState::default(),
             lanes: Lanes::new(),
             heard: StudioState::default(),
             batch: Batch::default(),
-            server: ServerSide::default(),
+            changed: Timestamp::ZERO,
+            server: ServerSide::new(audio),
             held: BTreeMap::new(),
-            troubles: Vec::new(),
+            troubles: Troubles::default(),
         }
     }
 
     /// Begins with a server that has nothing yet: everything that it needs is sent, and the
     /// notes that sound are struck again.
     pub fn begin(&mut self, now: Timestamp, output: &mut dyn Output) {
-        self.server = ServerSide { has_begun: true, ..ServerSide::default() };
-        self.server.numbers = Some(Numbers::of_strips());
-        self.server.parts = StripParts::new();
+        let parts = StripParts::new();
+        self.server = ServerSide { has_begun: true, parts, ..ServerSide::new(self.audio) };
+        self.troubles = Troubles::default();
         for group in [INSTRUMENTS, BUSES, MASTER] {
             self.batch.push(When::Now, commands::new_group(group, Place::TailOf(NodeId(0))));
         }
-        self.prepare_all(now, output);
-        for mut note in std::mem::take(&mut self.held).into_values() {
+        self.server.mixer.number_buses(&self.heard, now);
+        self.follow_mixer(When::Now, now, output);
+        let ids: Vec<_> = self.heard.instruments.iter().map(|(id, _)| id).collect();
+        for id in ids {
+            self.prepare(id, When::Now, now, output);
+        }
+        for note in self.held.values_mut() {
             note.struck_again(now);
+        }
+        for note in self.held.values().copied().collect::<Vec<_>>() {
             self.strike(note, When::Now, now, output);
         }
         self.tick(now, output);
@@ -182,7 +235,7 @@ impl Sequencer {
     /// The server is gone. What is played from now on is remembered as far as it still sounds
     /// when there is another one.
     pub fn end(&mut self) {
-        self.server = ServerSide::default();
+        self.server = ServerSide::new(self.audio);
         self.batch = Batch::default();
     }
 
@@ -211,7 +264,9 @@ impl Sequencer {
         }
         let old = std::mem::replace(&mut self.heard, heard);
         let Some(output) = output.filter(|_| self.server.has_begun) else { return };
+        let when = self.after(now);
         let new = &self.heard;
+        self.server.mixer.number_buses(new, now);
         // What a lane has moved is not shared, even if it is the same.
         let differs = |(id, now): (InstrumentId, Option<&Instrument>)| {
             (old.instruments.get(id) != now).then_some(id)
@@ -220,8 +275,15 @@ impl Sequencer {
             old.instruments.changed(&new.instruments).filter_map(differs).collect();
         let gains = !changed.is_empty();
         if !old.drums.is_same(&new.drums) {
-            let ids = new.instruments.iter().map(|(id, _)| id);
-            changed.extend(ids.filter(|id| new.drums.machine(*id).is_some()));
+            let same_pads = |id, machine: &DrumMachine| {
+                old.drums.machine(id).is_some_and(|old| {
+                    std::ptr::eq(old, machine)
+                        || pads().all(|pad| old.pad(pad) == machine.pad(pad))
+                            && old.chopper() == machine.chopper()
+                })
+            };
+            let machines = new.drums.machines();
+            changed.extend(machines.filter(|(id, own)| !same_pads(*id, own)).map(|(id, _)| id));
         }
         let mixer = old.mixer != new.mixer;
         let tempo = old.session.tempo != new.session.tempo;
@@ -229,14 +291,15 @@ impl Sequencer {
             changed.extend(self.tempo_followers());
         }
         for id in changed {
-            self.prepare(id, When::Now, now, output);
+            self.prepare(id, when, now, output);
         }
         if mixer || tempo {
-            self.follow_mixer(When::Now, now, output);
+            self.follow_mixer(when, now, output);
         }
         if mixer || gains {
-            self.follow_gains(When::Now, now, output);
+            self.follow_all_gains(when, now, output);
         }
+        self.forget_unneeded_files();
         self.batch.send(output);
     }
 
@@ -263,10 +326,12 @@ impl Sequencer {
             PlaybackEvent::PadOff { instrument, pad } => {
                 self.choke(instrument, voices::VoiceKey::Pad(pad), when, now, output);
             }
-            PlaybackEvent::Click { accent } => self.click(accent, when, output),
+            PlaybackEvent::Click { accent } => self.click(accent, when),
             PlaybackEvent::Automated { target, .. } => {
+                let beat = beat(&self.heard);
                 self.remember(played);
-                self.follow_lane(target, when, now, output);
+                let when = self.after(played.time);
+                self.follow_lane(target, beat, when, now, output);
             }
             _ => {
                 if let Some(note) = Note::of(played) {
@@ -285,6 +350,7 @@ impl Sequencer {
         if !self.server.has_begun {
             return;
         }
+        let when = self.after(now);
         let loaded = self.server.files.look_for_missing(output);
         if !loaded.is_empty() {
             let prepared = self.server.prepared.iter();
@@ -293,14 +359,14 @@ impl Sequencer {
                 .map(|(id, _)| *id)
                 .collect();
             for id in concerned {
-                self.prepare(id, When::Now, now, output);
+                self.prepare(id, when, now, output);
             }
-            self.follow_mixer(When::Now, now, output);
+            self.follow_mixer(when, now, output);
         }
         for strip in std::mem::take(&mut self.server.incomplete) {
             match strip {
-                StripId::Instrument(id) => self.follow_strip(id, When::Now, now, output),
-                StripId::Bus(_) | StripId::Master => self.follow_mixer(When::Now, now, output),
+                StripId::Instrument(id) => self.follow_strip(id, when, now, output),
+                StripId::Bus(_) | StripId::Master => self.follow_mixer(when, now, output),
             }
         }
         for note in std::mem::take(&mut self.server.waiting) {
@@ -309,7 +375,9 @@ impl Sequencer {
             }
         }
         self.open_strips(now, output);
-        self.server.voices.forget_ended(now);
+        let ServerSide { voices, blocks, .. } = &mut self.server;
+        voices.forget_ended(now, LINGER);
+        blocks.give_back_retired(|block| voices.read(block), now);
         self.free_silent_strips(now, output);
         self.batch.send(output);
     }
@@ -324,21 +392,17 @@ impl Sequencer {
         for group in [INSTRUMENTS, BUSES, MASTER] {
             self.batch.push(When::Now, commands::free_all(group));
         }
-        // Numbers go on, so that nothing that is under way reaches a new node.
-        let old = std::mem::take(&mut self.server);
-        let old_numbers = (old.nodes, old.blocks, old.numbers);
-        self.server = ServerSide {
-            has_begun: true,
-            files: old.files,
-            parts: old.parts,
-            ..ServerSide::default()
-        };
-        (self.server.nodes, self.server.blocks, self.server.numbers) = old_numbers;
-        self.prepare_all(now, output);
+        let old = std::mem::replace(&mut self.server, ServerSide::new(self.audio));
+        let ServerSide { has_begun, nodes, files, parts, prepared, mixer, .. } = old;
+        let new = ServerSide::new(self.audio);
+        self.server = ServerSide { has_begun, nodes, files, parts, prepared, ..new };
+        self.server.mixer.keep_numbers(mixer);
+        self.follow_mixer(When::Now, now, output);
         self.batch.send(output);
     }
 
-    /// Whether anything sounds, or still has to be freed or loaded.
+    /// Whether anything sounds, or still has to be freed, or a definition is to be loaded. Files
+    /// that are missing do not count.
     #[must_use]
     pub fn is_busy(&self) -> bool {
         let server = &self.server;
@@ -346,12 +410,11 @@ impl Sequencer {
             || !server.strips.is_empty()
             || !server.waiting.is_empty()
             || !server.incomplete.is_empty()
-            || server.files.missing().next().is_some()
     }
 
     /// Notices since the last call: what cannot be played, in one line each.
     pub fn troubles(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.troubles)
+        std::mem::take(&mut self.troubles.new)
     }
 
     /// The files that are looked for and not found yet.
@@ -364,14 +427,16 @@ impl Sequencer {
         let strips = self.server.strips.iter();
         let strips = strips
             .map(|(id, own)| (StripId::Instrument(*id), allocation::strip_meter(own.number())));
-        strips.chain(self.server.mixer.iter().flat_map(MixerStrips::meters))
+        strips.chain(self.server.mixer.meters())
     }
 }
 
 /// How things are done; the methods above say when.
 impl Sequencer {
-    fn audio(&self) -> AudioBuses {
-        AudioBuses { first: self.options.outputs + self.options.inputs }
+    /// When a change takes effect that is made at this time.
+    fn after(&mut self, time: Timestamp) -> When {
+        self.changed = self.changed.max(time);
+        When::At(self.changed)
     }
 
     fn remember(&mut self, played: &Played) {
@@ -397,33 +462,21 @@ impl Sequencer {
         prepared.filter(|(_, own)| own.follows_tempo).map(|(id, _)| *id).collect()
     }
 
-    /// Prepares everything, for a server that has nothing.
-    fn prepare_all(&mut self, now: Timestamp, output: &mut dyn Output) {
-        self.follow_mixer(When::Now, now, output);
-        let ids: Vec<_> = self.heard.instruments.iter().map(|(id, _)| id).collect();
-        for id in ids {
-            self.prepare(id, When::Now, now, output);
-        }
-        self.open_strips(now, output);
-    }
-
     /// Prepares an instrument, asks for its definitions and files, and follows it if it has a
     /// strip.
     fn prepare(&mut self, id: InstrumentId, when: When, now: Timestamp, output: &mut dyn Output) {
         let Self { heard, server, troubles, options, .. } = self;
         let Some(instrument) = heard.instruments.get(id) else {
             server.prepared.remove(&id);
+            self.held.retain(|(of, _), _| *of != id);
             self.remove_strip(id, now, output);
             return;
         };
-        let buses: &dyn BusSignals = match &server.mixer {
-            Some(mixer) => mixer,
-            None => &NoBuses,
-        };
+        let buses = &server.mixer;
         let (mut prepared, files) = server.files.build(output, |files| {
             let around = Surroundings { beat: beat(heard), files, buses, offline: options.offline };
             PreparedInstrument::of(heard, id, instrument, &around, &mut |error| {
-                troubles.push(format!("{}: {error}", instrument.name));
+                troubles.say(format!("{}: {error}", instrument.name));
             })
         });
         prepared.files = files;
@@ -435,55 +488,71 @@ impl Sequencer {
         self.follow_strip(id, when, now, output);
     }
 
-    /// Follows a lane that has moved a parameter.
-    fn follow_lane(&mut self, target: Target, when: When, now: Timestamp, output: &mut dyn Output) {
-        if let Some(id) = target.instrument() {
-            self.prepare(id, when, now, output);
-            self.follow_gains_of(id, when, now, output);
-        } else if matches!(target, Target::Session(_)) {
-            for id in self.tempo_followers() {
-                self.prepare(id, when, now, output);
-            }
-            self.follow_mixer(when, now, output);
-        } else {
-            self.follow_mixer(when, now, output);
-            self.follow_gains(when, now, output);
-        }
+    /// Files that nothing asks for any more are not missing.
+    fn forget_unneeded_files(&mut self) {
+        let ServerSide { files, prepared, mixer, .. } = &mut self.server;
+        files.keep_missing(|file| {
+            mixer.needs(file) || prepared.values().any(|own| own.files.contains(&file))
+        });
     }
 
-    /// Follows the gains of all instruments.
-    fn follow_gains(&mut self, when: When, now: Timestamp, output: &mut dyn Output) {
-        let ids: Vec<_> = self.server.strips.keys().copied().collect();
-        for id in ids {
-            self.follow_gains_of(id, when, now, output);
-        }
-    }
-
-    fn follow_gains_of(
+    /// Follows a lane that has moved a parameter. `beat` is that before.
+    fn follow_lane(
         &mut self,
-        id: InstrumentId,
+        target: Target,
+        beat_before: f32,
         when: When,
         now: Timestamp,
         output: &mut dyn Output,
     ) {
-        let audio = self.audio();
-        let Self { heard, server, batch, options, .. } = self;
-        let (Some(strip), Some(parts)) = (server.strips.get_mut(&id), &server.parts) else {
+        if let Some(id) = target.instrument() {
+            self.prepare(id, when, now, output);
+            if matches!(target, Target::Instrument(_, InstrumentParameter::Solo)) {
+                self.follow_all_gains(when, now, output);
+            } else {
+                self.follow_gains([id], when, now, output);
+            }
+        } else if matches!(target, Target::Session(_)) {
+            if beat(&self.heard).to_bits() != beat_before.to_bits() {
+                for id in self.tempo_followers() {
+                    self.prepare(id, when, now, output);
+                }
+                self.follow_mixer(when, now, output);
+            }
+        } else {
+            self.follow_mixer(when, now, output);
+            self.follow_all_gains(when, now, output);
+        }
+    }
+
+    fn follow_all_gains(&mut self, when: When, now: Timestamp, output: &mut dyn Output) {
+        let ids: Vec<_> = self.server.strips.keys().copied().collect();
+        self.follow_gains(ids, when, now, output);
+    }
+
+    /// Follows the gains of instruments.
+    fn follow_gains(
+        &mut self,
+        ids: impl IntoIterator<Item = InstrumentId>,
+        when: When,
+        now: Timestamp,
+        output: &mut dyn Output,
+    ) {
+        let Self { heard, server, batch, options, audio, .. } = self;
+        let ServerSide { nodes, blocks, strips, parts: Some(parts), mixer, .. } = server else {
             return;
         };
-        let (Some(instrument), Some(mixer)) = (heard.instruments.get(id), &server.mixer) else {
-            return;
-        };
-        let (nodes, blocks) = (&mut server.nodes, &mut server.blocks);
         let mut work = Work { nodes, blocks, batch, output, now, when };
         let audibility = Audibility::of(heard);
-        let stem = options.stems.get(&StripId::Instrument(id)).copied();
-        strip.follow_gains(
-            &mut work,
-            parts,
-            (heard, &audibility, instrument),
-            (mixer, audio, stem),
-        );
+        for id in ids {
+            if let (Some(strip), Some(instrument)) =
+                (strips.get_mut(&id), heard.instruments.get(id))
+            {
+                let stem = options.stems.get(&StripId::Instrument(id)).copied();
+                let heard = (&*heard, &audibility, instrument);
+                strip.follow_gains(&mut work, parts, heard, (mixer, *audio, stem));
+            }
+        }
     }
 
     fn follow_strip(
@@ -500,43 +569,28 @@ impl Sequencer {
         };
         let (nodes, blocks) = (&mut server.nodes, &mut server.blocks);
         let mut work = Work { nodes, blocks, batch, output, now, when };
-        if !strip.follow(&mut work, prepared, &server.voices) {
+        if !strip.follow(&mut work, prepared) {
             server.incomplete.insert(StripId::Instrument(id));
         }
     }
 
     fn follow_mixer(&mut self, when: When, now: Timestamp, output: &mut dyn Output) {
-        let audio = self.audio();
         let Self { heard, server, batch, options, troubles, .. } = self;
-        let Some(parts) = &server.parts else { return };
-        let (nodes, blocks) = (&mut server.nodes, &mut server.blocks);
-        let mut work = Work { nodes, blocks, batch, output, now, when };
-        if !parts.are_defined(&mut work) {
-            server.incomplete.insert(StripId::Master);
+        let ServerSide { nodes, blocks, parts: Some(parts), mixer, files, .. } = server else {
             return;
-        }
-        let mixer = server.mixer.get_or_insert_with(|| MixerStrips::new(audio));
-        let beat = beat(heard);
-        let complete = mixer.follow(
-            &mut work,
-            parts,
-            (heard, &options.stems),
-            (beat, &mut server.files, options.offline),
-            &mut |error| troubles.push(error.to_string()),
-        );
+        };
+        let mut work = Work { nodes, blocks, batch, output, now, when };
+        let complete = parts.are_defined(&mut work)
+            && mixer.follow(
+                &mut work,
+                parts,
+                (heard, &options.stems),
+                (beat(heard), files, options.offline),
+                &mut |error| troubles.say(error.to_string()),
+            );
         if !complete {
             server.incomplete.insert(StripId::Master);
         }
-    }
-}
-
-/// There are no buses yet.
-#[derive(Debug)]
-struct NoBuses;
-
-impl BusSignals for NoBuses {
-    fn signal_of(&self, _: BusId) -> Option<u32> {
-        None
     }
 }
 
@@ -546,6 +600,11 @@ fn is_same(a: &StudioState, b: &StudioState) -> bool {
         && a.mixer.is_same(&b.mixer)
         && a.drums.is_same(&b.drums)
         && a.session == b.session
+}
+
+/// The pads of a drum kit.
+fn pads() -> impl Iterator<Item = PadNumber> {
+    (0..16).filter_map(|pad| PadNumber::new(pad).ok())
 }
 
 /// The seconds of a quarter note.

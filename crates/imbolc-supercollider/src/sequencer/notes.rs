@@ -1,6 +1,6 @@
 //! Notes, pads and clicks: how they begin and end.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use imbolc_net::{
     model::InstrumentId,
@@ -12,7 +12,7 @@ use imbolc_net::{
 };
 
 use super::{
-    Sequencer,
+    LINGER, Sequencer, StripId,
     allocation::MAX_STRIPS,
     gains,
     instrument_strip::{CLICK, InstrumentStrip},
@@ -23,9 +23,7 @@ use super::{
 use crate::{
     commands::{self, Place},
     output::{Output, When},
-    sounds::{
-        BUS, FREQUENCY, GATE, LEVEL, LFO_PHASE, RATE, VoiceLife, build_click, frequency, lfo_rate,
-    },
+    sounds::{BUS, FREQUENCY, GATE, LEVEL, LFO_PHASE, RATE, VoiceLife, frequency, lfo_rate},
     synth_def::PARAMETERS,
 };
 
@@ -35,9 +33,6 @@ const SHORTEST: Duration = Duration::from_millis(3);
 
 /// A gate that ends a voice in so many seconds, whatever its envelope: −1 less the time.
 const CUT: f32 = -1.01;
-
-/// How long a strip stays after its last sound.
-const LINGER: Duration = Duration::from_millis(500);
 
 /// A note or a pad that is struck.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +70,15 @@ impl Note {
         self.time = now;
     }
 
+    fn level(&self) -> f32 {
+        f32::from(self.velocity.get()) / f32::from(Velocity::MAX.get())
+    }
+
+    /// The factor by which the speed of a sample is changed.
+    fn rate(&self) -> f32 {
+        self.transposed.map_or(1.0, |by| (f32::from(by.get()) / 12.0).exp2())
+    }
+
     const fn patch_key(&self) -> PatchKey {
         match self.key {
             VoiceKey::Note(_) | VoiceKey::Open => PatchKey::Keys,
@@ -93,69 +97,77 @@ impl Sequencer {
         output: &mut dyn Output,
     ) {
         let (id, key) = (note.instrument, note.patch_key());
-        if !self.server.prepared.get(&id).is_some_and(|own| own.voices.contains_key(&key)) {
-            return;
-        }
-        if self.ensure_strip(id, now, output).is_none() {
-            self.server.waiting.push(note);
-            return;
-        }
-        let Some(patch) = self.server.strips.get(&id).and_then(|own| own.patch(key)).cloned()
-        else {
-            self.server.waiting.push(note);
+        let Some(sound) = self.server.prepared.get(&id).and_then(|own| own.voices.get(&key)) else {
             return;
         };
+        let is_ready = output.define(&sound.built.definition)
+            && self.ensure_strip(note, now, output)
+            && self.server.strips.get(&id).is_some_and(|own| own.patch(key).is_some());
+        if !is_ready {
+            // What is open is tried again at every tick.
+            if note.key != VoiceKey::Open {
+                self.server.waiting.push(note);
+            }
+            return;
+        }
         // A key sounds once, and an open input, too.
         self.choke(id, note.key, when, now, output);
         self.make_room(when, now, output);
-        let controls = self.controls(&note);
+        let controls = self.controls(&note, start_of(when, now));
         let server = &mut self.server;
-        let Some(strip) = server.strips.get_mut(&id) else { return };
+        let (Some(strip), Some(instrument)) =
+            (server.strips.get_mut(&id), self.heard.instruments.get(id))
+        else {
+            return;
+        };
+        let Some(patch) = strip.patch(key) else { return };
         let node = server.nodes.next();
         let mut all = vec![(PARAMETERS, number(patch.block.first)), (BUS, number(strip.bus()))];
         all.extend(controls);
         let place = Place::TailOf(strip.voices());
         self.batch.push(when, commands::new_synth(&patch.name, node, place, &all));
-        let end = match patch.life {
-            VoiceLife::Own(length) => Some(note.time.max(now) + seconds(length) + LINGER),
-            VoiceLife::Held(_) => None,
+        let start = start_of(when, now);
+        let (released, end) = match patch.life {
+            // A step may have made it slower, and so longer.
+            VoiceLife::Own(length) => (Some(start), Some(start + seconds(length / note.rate()))),
+            VoiceLife::Held(_) => (None, None),
         };
-        strip.quiet_at = None;
         server.voices.insert(Voice {
             node,
             instrument: id,
             key: note.key,
             block: patch.block,
             life: patch.life,
-            start: start_of(when, now),
-            level: f32::from(note.velocity.get()) / f32::from(Velocity::MAX.get()),
-            released: end.is_some(),
+            start,
+            level: note.level() * gains::amplitude(instrument.level),
+            envelope: instrument.amp,
+            released,
             end,
         });
+        strip.quiet_at = None;
     }
 
-    fn controls(&self, note: &Note) -> Vec<(&'static str, f32)> {
-        let level = f32::from(note.velocity.get()) / f32::from(Velocity::MAX.get());
-        let mut controls = vec![(LEVEL, level)];
+    fn controls(&self, note: &Note, start: Timestamp) -> Vec<(&'static str, f32)> {
+        let mut controls = vec![(LEVEL, note.level())];
         let session = &self.heard.session;
         if let VoiceKey::Note(pitch) = note.key {
             controls.push((FREQUENCY, frequency(pitch, &session.tuning, session.key)));
         }
-        if let Some(by) = note.transposed {
-            controls.push((RATE, (f32::from(by.get()) / 12.0).exp2()));
+        if note.transposed.is_some() {
+            controls.push((RATE, note.rate()));
         }
         let instrument = self.heard.instruments.get(note.instrument);
         if let Some(lfo) = instrument.map(|own| &own.lfo).filter(|lfo| lfo.on && !lfo.retrigger) {
             let rate = f64::from(lfo_rate(lfo, super::beat(&self.heard)));
             #[expect(clippy::cast_precision_loss, reason = "exact for 285 years")]
-            let time = note.time.micros() as f64 / 1e6;
+            let time = start.micros() as f64 / 1e6;
             #[expect(clippy::cast_possible_truncation, reason = "from 0 to 1")]
             controls.push((LFO_PHASE, (time * rate).fract() as f32));
         }
         controls
     }
 
-    /// Lets go of a key.
+    /// Lets go of a key. A note that waits is dropped.
     pub(super) fn release(
         &mut self,
         id: InstrumentId,
@@ -164,17 +176,24 @@ impl Sequencer {
         now: Timestamp,
         output: &mut dyn Output,
     ) {
-        self.server.waiting.retain(|note| (note.instrument, note.key) != (id, key));
-        let latency = output.latency();
-        let Some(voice) = self.server.voices.take(id, key) else { return };
-        let VoiceLife::Held(release) = voice.life else { return };
-        let when = not_before(when, voice.start + SHORTEST, now, latency);
-        voice.released = true;
-        voice.end = Some(start_of(when, now) + seconds(release) + LINGER);
+        let server = &mut self.server;
+        server.waiting.retain(|note| (note.instrument, note.key) != (id, key));
+        let Some(voice) = server.voices.take(id, key) else { return };
+        let VoiceLife::Held(mut release) = voice.life else { return };
+        // It reads the present release of its patch.
+        let patch = server.strips.get(&id).and_then(|own| own.patch(PatchKey::Keys));
+        if let Some(patch) = patch.filter(|patch| patch.block == voice.block)
+            && let VoiceLife::Held(present) = patch.life
+        {
+            release = present;
+        }
+        let when = not_before(when, voice.start + SHORTEST, now, output.latency());
+        voice.released = Some(start_of(when, now));
+        voice.end = Some(start_of(when, now) + seconds(release));
         self.batch.push(when, commands::set(voice.node, GATE, 0.0));
     }
 
-    /// Ends what a key or a pad plays, at once.
+    /// Ends what a key or a pad plays, at once. A note that waits is dropped.
     pub(super) fn choke(
         &mut self,
         id: InstrumentId,
@@ -183,107 +202,111 @@ impl Sequencer {
         now: Timestamp,
         output: &mut dyn Output,
     ) {
-        self.server.waiting.retain(|note| (note.instrument, note.key) != (id, key));
-        let latency = output.latency();
-        let Some(voice) = self.server.voices.take(id, key) else { return };
-        let when = not_before(when, voice.start + SHORTEST, now, latency);
-        voice.released = true;
-        voice.end = Some(start_of(when, now) + LINGER);
-        self.batch.push(when, commands::set(voice.node, GATE, CUT));
+        let server = &mut self.server;
+        server.waiting.retain(|note| (note.instrument, note.key) != (id, key));
+        let Some(voice) = server.voices.take(id, key) else { return };
+        if let Some(when) = cut(voice, when, now, output.latency()) {
+            voice.released = Some(start_of(when, now));
+            voice.end = Some(start_of(when, now) + seconds(-1.0 - CUT));
+            self.batch.push(when, commands::set(voice.node, GATE, CUT));
+        }
     }
 
-    pub(super) fn click(&mut self, accent: bool, when: When, output: &mut dyn Output) {
-        let Ok(click) = build_click() else { return };
-        if !output.define(&click.definition) {
+    pub(super) fn click(&mut self, accent: bool, when: When) {
+        let Some(parts) = self.server.parts.as_ref().filter(|_| self.server.mixer.has_master())
+        else {
             return;
-        }
+        };
         let level = gains::amplitude(self.heard.session.click.level);
         let frequency = if accent { 1_760.0 } else { 1_320.0 };
-        let bus = number(self.audio().master());
+        let bus = number(self.audio.master());
         let controls = [(BUS, bus), (FREQUENCY, frequency), (LEVEL, level)];
         let node = self.server.nodes.next();
-        self.batch.push(when, commands::new_synth(&click.definition.name, node, CLICK, &controls));
+        self.batch.push(when, commands::new_synth(parts.click(), node, CLICK, &controls));
     }
 
     /// Ends voices until there is room for one more.
     fn make_room(&mut self, when: When, now: Timestamp, output: &mut dyn Output) {
         let voices = &mut self.server.voices;
+        if voices.len() >= MAX_VOICES {
+            voices.forget_ended(now, output.latency());
+        }
         while voices.len() >= MAX_VOICES {
-            let Some((node, start)) = voices.victim(now).map(|voice| (voice.node, voice.start))
-            else {
-                return;
-            };
-            voices.remove(node);
-            let when = not_before(when, start + SHORTEST, now, output.latency());
-            self.batch.push(when, commands::set(node, GATE, CUT));
+            let Some(voice) = voices.victim(now) else { return };
+            voices.remove(voice.node);
+            if let Some(when) = cut(&voice, when, now, output.latency()) {
+                self.batch.push(when, commands::set(voice.node, GATE, CUT));
+            }
         }
     }
 }
 
 /// Strips come and go with what sounds.
 impl Sequencer {
-    /// The strip of an instrument, which is created if there is none.
-    fn ensure_strip(
-        &mut self,
-        id: InstrumentId,
-        now: Timestamp,
-        output: &mut dyn Output,
-    ) -> Option<()> {
+    /// Creates the strip of a note's instrument unless it is there, and returns whether it
+    /// is. For what is open, no other strip has to go.
+    fn ensure_strip(&mut self, note: Note, now: Timestamp, output: &mut dyn Output) -> bool {
+        let id = note.instrument;
         if self.server.strips.contains_key(&id) {
-            return Some(());
+            return true;
         }
-        self.server.mixer.as_ref()?;
+        if !self.server.mixer.has_master() {
+            return false;
+        }
         if self.server.strips.len() >= MAX_STRIPS {
-            let victim = self.quietest_strip(now)?;
+            let victim = self.quietest_strip(now).filter(|_| note.key != VoiceKey::Open);
+            let Some(victim) = victim else { return false };
             self.remove_strip(victim, now, output);
         }
-        let audio = self.audio();
+        let audio = self.audio;
         let server = &mut self.server;
-        let parts = server.parts.as_ref()?;
-        let number = server.numbers.as_mut()?.take(now)?;
+        let Some(parts) = &server.parts else { return false };
+        let Some(number) = server.numbers.take(now) else { return false };
         let (nodes, blocks) = (&mut server.nodes, &mut server.blocks);
         let when = When::Now;
         let mut work = Work { nodes, blocks, batch: &mut self.batch, output, now, when };
-        let strip = InstrumentStrip::create(&mut work, parts, audio, number)?;
+        let Some(strip) = InstrumentStrip::create(&mut work, parts, audio, number) else {
+            server.numbers.give_back(number, now);
+            return false;
+        };
         server.strips.insert(id, strip);
-        self.follow_gains_of(id, When::Now, now, output);
+        self.follow_gains([id], When::Now, now, output);
         self.follow_strip(id, When::Now, now, output);
-        Some(())
+        true
     }
 
-    /// The strip that goes first: one that rings out, otherwise the quietest.
+    /// The strip that goes first: the one that has rung out the most, otherwise the quietest.
     fn quietest_strip(&self, now: Timestamp) -> Option<InstrumentId> {
-        let ringing = self.server.strips.iter().filter(|(id, _)| {
-            self.server.voices.iter().all(|voice| voice.instrument != **id || voice.released)
-        });
-        let first = ringing.min_by_key(|(id, own)| (own.quiet_at, **id)).map(|(id, _)| *id);
-        let loudness = |id: &InstrumentId| -> f32 {
-            let own = self.server.voices.iter().filter(|voice| voice.instrument == *id);
-            own.map(|voice| voice.loudness(now)).sum()
-        };
+        let strips = &self.server.strips;
+        let quiet = strips.iter().filter_map(|(id, own)| own.quiet_at.map(|at| (at, *id)));
         let quietest = || {
-            let ids = self.server.strips.keys();
-            ids.min_by(|a, b| loudness(a).total_cmp(&loudness(b))).copied()
+            let mut loudness: BTreeMap<_, _> = strips.keys().map(|id| (*id, 0.0)).collect();
+            for voice in self.server.voices.iter() {
+                if let Some(sum) = loudness.get_mut(&voice.instrument) {
+                    *sum += voice.loudness(now);
+                }
+            }
+            loudness.into_iter().min_by(|(_, a), (_, b)| a.total_cmp(b)).map(|(id, _)| id)
         };
-        first.or_else(quietest)
+        quiet.min().map(|(_, id)| id).or_else(quietest)
     }
 
-    /// Frees the strip of an instrument with all its voices.
+    /// Frees the strip of an instrument with all its voices, when what is under way to them
+    /// has arrived.
     pub(super) fn remove_strip(
         &mut self,
         id: InstrumentId,
         now: Timestamp,
         output: &mut dyn Output,
     ) {
+        let when = self.after(now + SHORTEST);
         let server = &mut self.server;
         server.waiting.retain(|note| note.instrument != id);
         let Some(strip) = server.strips.remove(&id) else { return };
         server.voices.forget_where(|voice| voice.instrument == id);
-        if let Some(numbers) = &mut server.numbers {
-            numbers.give_back(strip.number(), now);
-        }
+        server.incomplete.remove(&StripId::Instrument(id));
+        server.numbers.give_back(strip.number(), now);
         let (nodes, blocks) = (&mut server.nodes, &mut server.blocks);
-        let when = When::Now;
         strip.free(&mut Work { nodes, blocks, batch: &mut self.batch, output, now, when });
     }
 
@@ -295,14 +318,13 @@ impl Sequencer {
             let voice = self.server.voices.latest(*id, VoiceKey::Open).map(|voice| voice.block);
             let strip = self.server.strips.get(id);
             let patch = strip.and_then(|own| own.patch(PatchKey::Keys)).map(|patch| patch.block);
-            let waits = self.server.waiting.iter().any(|note| note.instrument == *id);
-            if !waits && (voice.is_none() || patch.is_some() && voice != patch) {
+            if voice.is_none() || patch.is_some() && voice != patch {
                 self.strike(Note::open(*id, now), When::Now, now, output);
             }
         }
         let voices = self.server.voices.iter();
         let closed: Vec<_> = voices
-            .filter(|voice| voice.key == VoiceKey::Open && !voice.released)
+            .filter(|voice| voice.key == VoiceKey::Open && voice.released.is_none())
             .map(|voice| voice.instrument)
             .filter(|id| !open.contains(id))
             .collect();
@@ -341,11 +363,23 @@ const fn start_of(when: When, now: Timestamp) -> Timestamp {
     }
 }
 
-/// Not before `earliest`: what is sent at once is `latency` ahead of what is sent on time.
+/// Not before `earliest`. What is sent at once is `latency` ahead of what is sent on time, and
+/// does not wait for the end of the audio driver's period: it waits for the latency, too, which
+/// is longer.
 fn not_before(when: When, earliest: Timestamp, now: Timestamp, latency: Duration) -> When {
     match when {
         When::At(time) => When::At(time.max(earliest)),
         When::Now if earliest + latency > now => When::At(earliest),
         When::Now => When::Now,
     }
+}
+
+/// When a voice is cut; `None` if it is over by then.
+fn cut(voice: &Voice, when: When, now: Timestamp, latency: Duration) -> Option<When> {
+    let when = not_before(when, voice.start + SHORTEST, now, latency);
+    let time = match when {
+        When::Now => now.before(latency),
+        When::At(time) => time,
+    };
+    (!voice.is_over(time)).then_some(when)
 }

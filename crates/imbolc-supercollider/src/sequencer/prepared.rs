@@ -65,7 +65,7 @@ impl PreparedInstrument {
         };
         match (&instrument.source, state.drums.machine(id)) {
             (Source::DrumKit(kit), Some(machine)) => {
-                for pad in (0..16).filter_map(|pad| PadNumber::new(pad).ok()) {
+                for pad in super::pads() {
                     if let Some(voice) = build_pad(machine, pad, kit, instrument, surroundings) {
                         add(PatchKey::Pad(pad), voice);
                     }

@@ -1,5 +1,7 @@
 //! What every strip has: a group, an audio bus, effects in their order, a guard and a fader.
 
+use std::sync::Arc;
+
 use imbolc_net::studio::SlotId;
 
 use super::{
@@ -9,18 +11,18 @@ use super::{
 };
 use crate::{
     commands::{self, NodeId, Place},
-    output::When,
-    sounds::{BUS, METER, StripPart, TO, build_strip_part},
+    sounds::{BUS, METER, StripPart, TO, build_click, build_strip_part},
     synth_def::{Built, PARAMETERS},
 };
 
-/// The definitions of the parts that every strip has.
+/// The definitions of the parts that every strip has, and of the click.
 #[derive(Debug)]
 pub(super) struct StripParts {
     guard: Built,
     fader: Built,
     send: Built,
     output: Built,
+    click: Built,
 }
 
 impl StripParts {
@@ -32,16 +34,21 @@ impl StripParts {
             fader: build(StripPart::Fader)?,
             send: build(StripPart::Send)?,
             output: build(StripPart::Output)?,
+            click: build_click().ok()?,
         })
     }
 
     /// Asks for all of them and returns whether they can be used.
     pub(super) fn are_defined(&self, work: &mut Work<'_>) -> bool {
-        let all = [&self.guard, &self.fader, &self.send, &self.output];
+        let all = [&self.guard, &self.fader, &self.send, &self.output, &self.click];
         all.map(|built| work.is_defined(built)).iter().all(|ready| *ready)
     }
 
-    fn of(&self, kind: StripPart) -> &Built {
+    pub(super) const fn click(&self) -> &Arc<str> {
+        &self.click.definition.name
+    }
+
+    const fn of(&self, kind: StripPart) -> &Built {
         match kind {
             StripPart::Guard => &self.guard,
             StripPart::Fader => &self.fader,
@@ -85,23 +92,22 @@ pub(super) struct RackPlace {
 }
 
 impl Rack {
-    /// Creates a rack at once, so that it is there before what is under way.
+    /// Creates a rack. `None` if there are no control buses left.
     pub(super) fn create(
         work: &mut Work<'_>,
         parts: &StripParts,
         place: RackPlace,
         gains: Gains,
     ) -> Option<Self> {
-        let group = work.nodes.next();
-        work.batch.push(When::Now, commands::new_group(group, Place::TailOf(place.parent)));
-        let guard = work.nodes.next();
+        let fader = Part::reserve(work, &parts.of(place.fader).definition.name, &gains)?;
+        let [group, guard] = [work.nodes.next(), work.nodes.next()];
+        work.batch.push(work.when, commands::new_group(group, Place::TailOf(place.parent)));
         let bus = [(PARAMETERS, 0.0), (BUS, number(place.bus))];
         let name = &parts.guard.definition.name;
-        work.batch.push(When::Now, commands::new_synth(name, guard, Place::TailOf(group), &bus));
+        work.batch.push(work.when, commands::new_synth(name, guard, Place::TailOf(group), &bus));
         let controls =
             [(BUS, number(place.bus)), (TO, number(place.to)), (METER, number(place.meter))];
-        let fader = Built { values: gains.to_vec(), ..parts.of(place.fader).clone() };
-        let fader = Part::create(work, &fader, Place::TailOf(group), &controls, When::Now)?;
+        let fader = fader.create(work, Place::TailOf(group), &controls);
         Some(Self { group, bus: place.bus, guard, effects: Vec::new(), fader })
     }
 
@@ -113,9 +119,9 @@ impl Rack {
         to: u32,
         gains: Gains,
     ) -> Option<Part> {
-        let send = Built { values: gains.to_vec(), ..parts.send.clone() };
         let controls = [(BUS, number(self.bus)), (TO, number(to))];
-        Part::create(work, &send, Place::After(self.guard), &controls, When::Now)
+        let send = Part::reserve(work, &parts.send.definition.name, &gains)?;
+        Some(send.create(work, Place::After(self.guard), &controls))
     }
 
     pub(super) fn set_gains(&mut self, work: &mut Work<'_>, gains: Gains) {
@@ -133,22 +139,22 @@ impl Rack {
         let mut complete = true;
         let mut old = std::mem::take(&mut self.effects);
         let mut moved = false;
-        for (index, effect) in wanted.iter().enumerate() {
+        for effect in wanted {
             let at = old.iter().position(|own| own.slot == effect.slot);
-            moved |= at.is_some_and(|at| at > 0);
+            // Those before it are removed, or are to be behind it.
+            moved |= at.map_or(!old.is_empty(), |at| at > 0);
             let own = at.map(|at| old.remove(at));
-            let (own, created) = match own {
+            let own = match own {
                 Some(mut own) if own.part.is(&effect.built) => {
                     own.part.update(work, &effect.built.values);
-                    (Some(own), false)
+                    Some(own)
                 }
                 own if !work.is_defined(&effect.built) => {
                     complete = false;
-                    (own, false)
+                    own
                 }
-                own => (self.create_effect(work, effect, own), true),
+                own => self.replace_effect(work, effect, own, &mut complete),
             };
-            moved |= created && wanted.len() > index + 1;
             let Some(mut own) = own else { continue };
             if own.runs == effect.bypass {
                 own.runs = !effect.bypass;
@@ -159,25 +165,30 @@ impl Rack {
         old.into_iter().for_each(|gone| gone.part.free(work));
         if moved && self.effects.len() > 1 {
             let nodes: Vec<_> = self.effects.iter().map(|own| own.part.node).collect();
-            let when = work.after_all();
-            work.batch.push(when, commands::order_before(self.guard, &nodes));
+            work.batch.push(work.when, commands::order_before(self.guard, &nodes));
         }
         complete
     }
 
-    fn create_effect(
+    /// Creates an effect in the place of an old one, or at the end of the chain. If there are
+    /// no control buses left, the old one stays.
+    fn replace_effect(
         &self,
         work: &mut Work<'_>,
         effect: &PreparedEffect,
         old: Option<RackEffect>,
+        complete: &mut bool,
     ) -> Option<RackEffect> {
-        let controls = [(BUS, number(self.bus))];
-        let when = work.after_all();
+        let built = &effect.built;
+        let Some(part) = Part::reserve(work, &built.definition.name, &built.values) else {
+            *complete = false;
+            return old;
+        };
         let place = match &old {
             Some(old) => Place::Replacing(old.part.node),
             None => Place::Before(self.guard),
         };
-        let part = Part::create(work, &effect.built, place, &controls, when)?;
+        let part = part.create(work, place, &[(BUS, number(self.bus))]);
         if let Some(old) = old {
             old.part.give_back(work);
         }
@@ -186,8 +197,7 @@ impl Rack {
 
     /// Frees the group with all that is in it.
     pub(super) fn free(self, work: &mut Work<'_>) {
-        let when = work.after_all();
-        work.batch.push(when, commands::free(self.group));
+        work.batch.push(work.when, commands::free(self.group));
         self.effects.into_iter().for_each(|effect| effect.part.give_back(work));
         self.fader.give_back(work);
     }

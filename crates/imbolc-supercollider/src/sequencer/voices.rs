@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use imbolc_net::{
     model::InstrumentId,
+    studio::Envelope,
     util::{
         quantity::{PadNumber, Pitch},
         time::Timestamp,
@@ -40,10 +41,12 @@ pub(super) struct Voice {
     pub(super) life: VoiceLife,
     /// When it begins.
     pub(super) start: Timestamp,
-    /// Its amplitude, 0 to 1.
+    /// Its amplitude, 0 to 1, with the fader of its instrument.
     pub(super) level: f32,
-    /// Whether its key is up, or it takes no notice of it.
-    pub(super) released: bool,
+    /// The envelope while it is held.
+    pub(super) envelope: Envelope,
+    /// Since when its key is up, or it takes no notice of it.
+    pub(super) released: Option<Timestamp>,
     /// When it is over, if that is known.
     pub(super) end: Option<Timestamp>,
 }
@@ -83,63 +86,62 @@ impl Voices {
 
     /// Forgets a voice.
     pub(super) fn remove(&mut self, node: NodeId) {
-        if let Some(voice) = self.all.remove(&node) {
-            let key = (voice.instrument, voice.key);
-            if self.latest.get(&key) == Some(&node) {
-                self.latest.remove(&key);
-            }
-        }
+        self.forget_where(|voice| voice.node == node);
     }
 
-    /// Forgets what is over.
-    pub(super) fn forget_ended(&mut self, now: Timestamp) {
-        let over: Vec<_> = self
-            .all
-            .values()
-            .filter(|voice| voice.end.is_some_and(|end| end <= now))
-            .map(|voice| voice.node)
-            .collect();
-        over.into_iter().for_each(|node| self.remove(node));
+    /// Forgets what is over for longer than this.
+    pub(super) fn forget_ended(&mut self, now: Timestamp, linger: Duration) {
+        self.forget_where(|voice| voice.end.is_some_and(|end| end + linger <= now));
     }
 
-    /// Forgets the voices of an instrument, or all that read a block.
+    /// Forgets voices.
     pub(super) fn forget_where(&mut self, gone: impl Fn(&Voice) -> bool) {
-        let gone: Vec<_> =
-            self.all.values().filter(|voice| gone(voice)).map(|voice| voice.node).collect();
-        gone.into_iter().for_each(|node| self.remove(node));
+        self.all.retain(|_, voice| !gone(voice));
+        self.latest.retain(|_, node| self.all.contains_key(node));
     }
 
-    /// When the last voice that reads this block is over; `None` if that is not known.
-    pub(super) fn last_reader(&self, block: Block) -> Option<Timestamp> {
-        let mut last = Timestamp::ZERO;
-        for voice in self.all.values().filter(|voice| voice.block == block) {
-            last = last.max(voice.end?);
-        }
-        Some(last)
+    /// Whether a voice reads this block.
+    pub(super) fn read(&self, block: Block) -> bool {
+        self.all.values().any(|voice| voice.block == block)
     }
 
     /// The voice that goes first: the one that was released first, otherwise the quietest.
-    pub(super) fn victim(&self, now: Timestamp) -> Option<&Voice> {
-        let released = self.all.values().filter(|voice| voice.released);
-        let oldest = released.min_by_key(|voice| (voice.end, voice.start));
+    pub(super) fn victim(&self, now: Timestamp) -> Option<Voice> {
+        let released = self.all.values().filter(|voice| voice.released.is_some());
+        let oldest = released.min_by_key(|voice| voice.released);
         let quietest =
             || self.all.values().min_by(|a, b| a.loudness(now).total_cmp(&b.loudness(now)));
-        oldest.or_else(quietest)
+        oldest.or_else(quietest).copied()
     }
 }
 
 impl Voice {
-    /// An estimate of how loud it is: what has sounded for long has decayed.
+    /// An estimate of how loud it is, by its envelope and level.
     pub(super) fn loudness(&self, now: Timestamp) -> f32 {
         let age = now.since(self.start).as_secs_f32();
-        let rest = match self.life {
-            VoiceLife::Own(seconds) => (1.0 - age / seconds.max(0.001)).max(0.0),
-            VoiceLife::Held(_) if self.released => {
-                self.end.map_or(0.0, |end| end.since(now).as_secs_f32().min(1.0))
-            }
-            VoiceLife::Held(_) => 0.5 + 0.5 / (1.0 + age),
+        let Envelope { attack, decay, sustain, .. } = self.envelope;
+        let (attack, decay, sustain) = (attack.get(), decay.get(), sustain.get());
+        let held = if age < attack {
+            age / attack
+        } else {
+            1.0 - (1.0 - sustain) * ((age - attack) / decay.max(1e-3)).min(1.0)
         };
-        self.level * rest
+        let rest = match (self.released, self.end) {
+            (Some(released), Some(end)) => {
+                let length = end.since(released).as_secs_f32();
+                end.since(now).as_secs_f32() / length.max(1e-3)
+            }
+            _ => 1.0,
+        };
+        match self.life {
+            VoiceLife::Own(_) => self.level * rest,
+            VoiceLife::Held(_) => self.level * held * rest,
+        }
+    }
+
+    /// Whether it is over at this time.
+    pub(super) fn is_over(&self, time: Timestamp) -> bool {
+        self.end.is_some_and(|end| end <= time)
     }
 }
 

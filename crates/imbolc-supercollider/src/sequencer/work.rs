@@ -22,17 +22,18 @@ pub(super) struct Work<'a> {
     pub(super) output: &'a mut dyn Output,
     /// The present.
     pub(super) now: Timestamp,
-    /// When values change: at once for an edit, on time for a lane.
+    /// When it takes effect: a new strip is made at once, all that is there changes in the
+    /// order in which it is said.
     pub(super) when: When,
 }
 
 impl Work<'_> {
-    /// When nodes are moved or freed: not before what is under way to them has arrived.
-    pub(super) fn after_all(&self) -> When {
-        match self.when {
-            When::Now => When::At(self.now),
-            at @ When::At(_) => at,
-        }
+    /// Does something at once: what is new is there before what is under way.
+    pub(super) fn at_once<T>(&mut self, make: impl FnOnce(&mut Self) -> T) -> T {
+        let when = std::mem::replace(&mut self.when, When::Now);
+        let made = make(self);
+        self.when = when;
+        made
     }
 
     /// Whether this can be used by now.
@@ -51,22 +52,26 @@ pub(super) struct Part {
 }
 
 impl Part {
-    /// Creates it. `None` if there are no control buses left.
+    /// Sets its parameters, which nothing reads yet, and returns it. `None` if there are no
+    /// control buses left.
+    pub(super) fn reserve(work: &mut Work<'_>, name: &Arc<str>, values: &[f32]) -> Option<Self> {
+        let block = work.blocks.take(values.len(), work.now)?;
+        work.batch.push(When::Now, commands::set_buses(block.first, values));
+        let (node, name) = (work.nodes.next(), Arc::clone(name));
+        Some(Self { node, name, block, values: values.to_vec() })
+    }
+
+    /// Creates the synth.
     pub(super) fn create(
+        self,
         work: &mut Work<'_>,
-        built: &Built,
         place: Place,
         controls: &[(&'static str, f32)],
-        when: When,
-    ) -> Option<Self> {
-        let block = work.blocks.take(built.values.len(), work.now)?;
-        let node = work.nodes.next();
-        work.batch.push(when, commands::set_buses(block.first, &built.values));
-        let mut all = vec![(PARAMETERS, number(block.first))];
+    ) -> Self {
+        let mut all = vec![(PARAMETERS, number(self.block.first))];
         all.extend_from_slice(controls);
-        let name = Arc::clone(&built.definition.name);
-        work.batch.push(when, commands::new_synth(&name, node, place, &all));
-        Some(Self { node, name, block, values: built.values.clone() })
+        work.batch.push(work.when, commands::new_synth(&self.name, self.node, place, &all));
+        self
     }
 
     /// Whether it is a synth of this definition.
@@ -80,8 +85,7 @@ impl Part {
 
     /// Frees the synth.
     pub(super) fn free(self, work: &mut Work<'_>) {
-        let when = work.after_all();
-        work.batch.push(when, commands::free(self.node));
+        work.batch.push(work.when, commands::free(self.node));
         self.give_back(work);
     }
 

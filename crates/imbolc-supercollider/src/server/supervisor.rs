@@ -14,19 +14,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use imbolc_net::studio::Content;
 use rosc::{OscBundle, OscMessage, OscPacket, OscTime, OscType};
 
 use super::{
-    Audio, Load, ServerEvent, ServerOptions,
+    Audio, BUS_OF_SUPERVISOR, Load, ServerEvent, ServerOptions,
     console::{Said, read_console},
     definitions::{Definitions, TRIALS},
-    files::Files,
+    files::{FileKey, Files, FoundFile},
     process::{AudioSystem, ScsynthProcess, describe, pipewire_runs},
 };
 use crate::{
     commands::{self, NodeId, Place},
-    samples::{BadSound, SoundFile},
     synth_def::{Definition, Graph},
 };
 
@@ -62,9 +60,9 @@ const BUSES_OF_MESSAGE: u32 = 2048;
 /// The shortest period in frames: with a shorter one `scsynth` runs and computes nothing.
 const SHORTEST_PERIOD: u32 = 64;
 
-/// The synth that tells whether audio runs: it moves the first control bus.
-const HEART: NodeId = NodeId(2);
-const HEART_BUS: u32 = 0;
+/// The synth that tells whether audio runs: it moves a control bus.
+const HEART: NodeId = NodeId(400);
+const HEART_BUS: u32 = BUS_OF_SUPERVISOR;
 
 /// What arrives at the supervisor.
 #[derive(Debug)]
@@ -75,14 +73,14 @@ pub(super) enum Incoming {
     Said(u32, Said),
     /// It has ended.
     Ended(u32),
-    LookedUp(Content, Result<SoundFile, BadSound>),
+    LookedUp(FoundFile),
 }
 
 /// What is asked of the supervisor.
 #[derive(Debug)]
 pub(super) enum Request {
     Define(Definition),
-    Load(Content),
+    Load(FileKey),
     Watch { first: u32, count: u32 },
     UseSamples(Option<PathBuf>),
     Restart(String),
@@ -363,8 +361,7 @@ impl Supervisor {
         {
             let answers = self.answers.clone();
             let thread = thread::Builder::new().name("look-up".into()).spawn(move || {
-                let (content, found) = look_up.run();
-                drop(answers.send(Incoming::LookedUp(content, found)));
+                drop(answers.send(Incoming::LookedUp(look_up.run())));
             });
             if let Err(error) = thread {
                 self.tell(ServerEvent::Trouble(format!("samples cannot be read: {error}")));
@@ -404,9 +401,9 @@ impl Supervisor {
                 }
             }
             _ => {
-                if let Some(event) = self.files.answered(Instant::now(), reply) {
-                    self.tell(event);
-                }
+                let (event, messages) = self.files.answered(Instant::now(), reply);
+                messages.into_iter().for_each(|message| self.send(message));
+                event.into_iter().for_each(|event| self.tell(event));
             }
         }
     }
@@ -437,9 +434,9 @@ impl Supervisor {
             Ok(Incoming::Ended(start)) if start == self.starts && self.port != 0 => {
                 return Err(End::Failed(String::new()));
             }
-            Ok(Incoming::LookedUp(content, found)) if self.port != 0 => {
-                match self.files.looked_up(Instant::now(), &content, found) {
-                    Ok(message) => self.send(message),
+            Ok(Incoming::LookedUp(found)) if self.port != 0 => {
+                match self.files.looked_up(Instant::now(), found) {
+                    Ok(messages) => messages.into_iter().for_each(|message| self.send(message)),
                     Err(Some(event)) => self.tell(event),
                     Err(None) => {}
                 }
@@ -454,8 +451,8 @@ impl Supervisor {
     fn request(&mut self, request: Request) -> Result<(), End> {
         match request {
             Request::Define(definition) => self.definitions.want(definition),
-            Request::Load(content) => {
-                if let Some(event) = self.files.want(&content) {
+            Request::Load(file) => {
+                if let Some(event) = self.files.want(file) {
                     self.tell(event);
                 }
             }
