@@ -69,10 +69,15 @@ enum State {
     Waiting,
     LookedUp,
     /// For a spectrum, with what it will be and the channels that it is not yet.
-    Read { since: Instant, spectrum: Option<(Spectrum, u16)> },
+    Read {
+        since: Instant,
+        spectrum: Option<(Spectrum, u16)>,
+    },
     Loaded,
     /// Looked for again at this time.
-    Missing { again: Instant },
+    Missing {
+        again: Instant,
+    },
 }
 
 /// A file that is to be looked up.

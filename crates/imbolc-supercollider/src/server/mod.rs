@@ -21,8 +21,15 @@ use std::{
 
 use imbolc_net::studio::Content;
 
-use self::{files::FileKey, supervisor::{Incoming, Request, Supervisor}};
-use crate::{output::{Buffer, Spectrum}, server_options::CONTROL_BUSES, synth_def::Definition};
+use self::{
+    files::FileKey,
+    supervisor::{Incoming, Request, Supervisor},
+};
+use crate::{
+    output::{Buffer, Spectrum},
+    server_options::CONTROL_BUSES,
+    synth_def::Definition,
+};
 
 /// The nodes of the supervisor; all others are free to use. Group 0 must not be freed: it
 /// holds the synth that tells whether audio runs.
