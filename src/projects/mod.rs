@@ -5,7 +5,6 @@
 mod document;
 mod files;
 mod project_lock;
-mod samples;
 mod store;
 
 use std::{
@@ -18,10 +17,7 @@ use std::{
 
 use parking_lot::Mutex;
 
-pub use self::{
-    samples::{sample_file, samples_directory},
-    store::Store,
-};
+pub use self::store::Store;
 
 use self::files::{Files, keep};
 use crate::{
@@ -49,6 +45,13 @@ fn data_directory(variable: impl Fn(&'static str) -> Option<OsString>) -> Option
     } else {
         path("XDG_DATA_HOME").or_else(|| path("HOME").map(|home| home.join(".local").join("share")))
     }
+}
+
+/// The directory with the samples, wavetables and impulse responses of the projects in
+/// `directory`: its directory `samples`, which need not exist.
+#[must_use]
+pub fn samples_directory(directory: &Path) -> PathBuf {
+    directory.join("samples")
 }
 
 /// Lists what is in `directory` in the initial state of a session. The directory is created

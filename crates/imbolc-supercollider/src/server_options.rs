@@ -12,6 +12,12 @@ use crate::{sequencer, synth_def};
 /// Audio buses, outputs included.
 pub const AUDIO_BUSES: u32 = 4096;
 
+/// Output channels of the sound card; the first two are the master.
+pub const OUTPUTS: u32 = 8;
+
+/// Input channels of the sound card: as many as an audio input can name.
+pub const INPUTS: u32 = 64;
+
 /// Control buses: those of the sequencer, and a few for those who watch the server.
 pub const CONTROL_BUSES: u32 = sequencer::CONTROL_BUSES + 16;
 

@@ -24,6 +24,7 @@ pub mod frame;
 #[cfg(feature = "net")]
 pub mod headless;
 pub mod intent;
+pub mod job;
 pub mod keystroke;
 #[cfg(feature = "mdns")]
 pub mod lobby;
@@ -34,14 +35,21 @@ pub mod mode;
 pub mod palette;
 pub mod pane;
 pub mod parameters;
+pub mod samples;
+pub mod sound;
 pub mod terminal;
 pub mod theme;
 pub mod view;
 
 use std::{
     fs::File,
+    ops::ControlFlow,
+    path::PathBuf,
     process::ExitCode,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
 };
 
 use clap::Parser as _;
@@ -55,10 +63,22 @@ use crate::{
 };
 use tokio::sync::mpsc::Receiver;
 
+/// The exit status if the command line cannot be understood.
+const USAGE: u8 = 2;
+
 /// Runs the program.
 #[must_use]
 pub fn main() -> ExitCode {
-    match start(&Arguments::parse()) {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        // The help, or the version.
+        Err(asked) if !asked.use_stderr() => asked.exit(),
+        Err(wrong) => {
+            terminal::report(format_args!("{}", cli::one_line(&wrong)));
+            return ExitCode::from(USAGE);
+        }
+    };
+    match start(&arguments) {
         Ok(code) => code,
         Err(why) => {
             terminal::report(format_args!("{why}"));
@@ -102,6 +122,8 @@ async fn launch(arguments: &Arguments, ending: &Ending) -> Result<ExitCode, Stri
     match mode {
         #[cfg(feature = "net")]
         Start::Serve(mode) => host_headless(arguments, open(arguments, mode).await?, ending).await,
+        Start::Render(project) => render(arguments, project).await,
+        Start::Doctor => Err("TODO".into()),
         Start::Play(mode) => {
             terminal::probe()?;
             if let Mode::Remote { address, .. } = &mode {
@@ -114,6 +136,29 @@ async fn launch(arguments: &Arguments, ending: &Ending) -> Result<ExitCode, Stri
         #[cfg(feature = "mdns")]
         Start::Choose => browse_and_join(arguments, ending).await,
     }
+}
+
+/// Renders a project without a screen; a signal cancels it.
+async fn render(arguments: &Arguments, project: PathBuf) -> Result<ExitCode, String> {
+    let cancelled = Arc::new(AtomicBool::new(false));
+    let (seen, arguments) = (Arc::clone(&cancelled), arguments.clone());
+    let mut rendering = tokio::task::spawn_blocking(move || {
+        let goes_on = || match seen.load(Relaxed) {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        };
+        let Arguments { render, scsynth, .. } = &arguments;
+        sound::render_project(render, &project, scsynth.as_deref(), &goes_on)
+    });
+    let rendered = tokio::select! {
+        rendered = &mut rendering => rendered,
+        _ = event_loop::shutdown_signal() => {
+            cancelled.store(true, Relaxed);
+            rendering.await
+        }
+    };
+    println!("{}", rendered.map_err(|panicked| panicked.to_string())??);
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Opens a dispatcher; a signal interrupts it.
@@ -136,7 +181,9 @@ async fn show(
     let events = studio.events();
     ending.attend(&studio);
     let presence = LanPresence::begin(arguments, &studio);
-    let end = event_loop::run(&studio, events, screen, inputs, terminal::report_all_keys).await;
+    let sound = mode::server_options(arguments);
+    let end =
+        event_loop::run(&studio, sound, events, screen, inputs, terminal::report_all_keys).await;
     ending.begin();
     terminal::restore();
     presence.end().await;

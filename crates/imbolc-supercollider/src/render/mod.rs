@@ -20,7 +20,7 @@ use std::{
     time::Duration,
 };
 
-use imbolc_net::studio::StudioState;
+use imbolc_net::{studio::StudioState, util::quantity::Decibels};
 use tempfile::TempDir;
 
 pub use self::{
@@ -80,6 +80,8 @@ pub struct Progress {
 pub struct Rendered {
     /// The length in samples of each channel.
     pub frames: u64,
+    /// The peak level of the mix, relative to full scale.
+    pub peak: Decibels,
     /// The files of the stems.
     pub stems: Vec<PathBuf>,
     /// What could not be played, in one line each.
@@ -171,7 +173,8 @@ pub fn render(
     }
 
     let (mix, stem_files) = results.split_at(1);
-    let mut rendered = Rendered { frames: 0, stems: Vec::new(), troubles: Vec::new() };
+    let mut rendered =
+        Rendered { frames: 0, peak: Decibels::MIN, stems: Vec::new(), troubles: Vec::new() };
     // The server has only so many outputs. The first run makes the mix, too.
     let runs = stems.len().div_ceil(stems::MAX_OF_A_RUN).max(1);
     for run in 0..runs {
@@ -189,13 +192,24 @@ pub fn render(
         }
         let files = stem_files.get(range).unwrap_or_default().iter().zip((2..).step_by(2));
         tracks.extend(files.map(|((file, _), channel)| Track { file, channel, late: 0 }));
-        take.write(&tracks, rendered.frames, options.float, &mut watch.within(0.9, 1.0))?;
+        let mut watch = watch.within(0.9, 1.0);
+        let highest = take.write(&tracks, rendered.frames, options.float, &mut watch)?;
+        if run == 0 {
+            rendered.peak = level(highest);
+        }
     }
     for (file, target) in &results {
         fs::rename(file, target).map_err(RenderError::file(target))?;
     }
     rendered.stems = results.into_iter().skip(1).map(|(_, target)| target).collect();
     Ok(rendered)
+}
+
+/// The level of an amplitude, relative to full scale.
+fn level(amplitude: f32) -> Decibels {
+    let level = 20.0 * amplitude.log10();
+    let nearest = level.clamp(Decibels::MIN.get(), Decibels::MAX.get());
+    Decibels::new(nearest).unwrap_or(Decibels::MIN)
 }
 
 /// Plays a song once and returns its sound, and what could not be played.

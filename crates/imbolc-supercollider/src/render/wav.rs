@@ -102,14 +102,14 @@ impl Take {
         Ok(length)
     }
 
-    /// Writes tracks of so many samples.
+    /// Writes tracks of so many samples. Returns the highest amplitude of the first one.
     pub(super) fn write(
         &self,
         tracks: &[Track<'_>],
         frames: u64,
         float: bool,
         watch: &mut Watch<'_>,
-    ) -> Result<(), RenderError> {
+    ) -> Result<f32, RenderError> {
         let sample_format = if float { SampleFormat::Float } else { SampleFormat::Int };
         let bits_per_sample = if float { 32 } else { 16 };
         let spec = WavSpec { channels: 2, sample_rate: self.rate, bits_per_sample, sample_format };
@@ -119,11 +119,14 @@ impl Take {
             files.push((track, writer));
         }
         let last = tracks.iter().map(|track| track.late + frames).max().unwrap_or_default();
-        let mut at = 0;
+        let (mut at, mut highest) = (0, 0.0_f32);
         self.read(0, last, &mut |frame| {
-            for (track, writer) in &mut files {
+            for (index, (track, writer)) in files.iter_mut().enumerate() {
                 if (track.late..track.late + frames).contains(&at) {
                     for sample in frame.iter().skip(track.channel).take(2) {
+                        if index == 0 {
+                            highest = highest.max(sample.abs());
+                        }
                         let written = if float {
                             writer.write_sample(*sample)
                         } else {
@@ -142,7 +145,7 @@ impl Take {
             let synced = File::open(track.file).and_then(|file| file.sync_all());
             synced.map_err(RenderError::file(track.file))?;
         }
-        Ok(())
+        Ok(highest)
     }
 
     /// Reads the samples from `from` to `to`.

@@ -16,7 +16,7 @@ use std::{
 };
 
 use super::ServerOptions;
-use crate::server_options::{find_program, find_scsynth, sizes};
+use crate::server_options::{INPUTS, OUTPUTS, find_program, find_scsynth, sizes};
 
 /// How long a process may take to end by itself.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -146,10 +146,28 @@ fn arguments(port: u16, samples: Option<&Path>) -> Vec<OsString> {
     let mut arguments: Vec<OsString> =
         ["-B", "127.0.0.1", "-R", "0", "-H", "Imbolc", "-u"].map(OsString::from).into();
     arguments.push(port.to_string().into());
+    let channels = ["-o".to_owned(), OUTPUTS.to_string(), "-i".to_owned(), INPUTS.to_string()];
+    arguments.extend(channels.map(OsString::from));
     arguments.extend(sizes().into_iter().map(OsString::from));
     // Any program of this computer can send to the port, also what writes files.
     let files = samples.and_then(|directory| directory.canonicalize().ok());
     let files = files.as_deref().map_or_else(|| OsStr::new("/nonexistent"), Path::as_os_str);
     arguments.extend(["-P".into(), files.into()]);
     arguments
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A parent that died before its death was being followed is noticed.
+    #[test]
+    fn nothing_is_started_for_a_parent_that_is_dead() {
+        let run = |parent: u32| {
+            let parent = parent.to_string();
+            Command::new("sh").args(["-c", GUARD, &parent, "true"]).status().unwrap()
+        };
+        assert!(run(std::process::id()).success());
+        assert!(!run(1).success());
+    }
 }

@@ -17,7 +17,7 @@ macro_rules! units {
         impl Graph {
             $(
                 $(#[$doc])*
-                #[expect(clippy::too_many_arguments, clippy::allow_attributes, reason = "as many as the unit has")]
+                #[expect(clippy::too_many_arguments, clippy::elidable_lifetime_names, clippy::allow_attributes, reason = "as many as the unit has")]
                 #[allow(unfulfilled_lint_expectations)]
                 pub fn $method<'g>(&'g self, $($input: impl Input<'g>),*) -> Signal<'g> {
                     $( let $input = units!(@input self $input $rate $($kind)?); )*

@@ -36,12 +36,18 @@ impl Bench {
     /// Boots JACK with this period in frames, and starts a link. `None`, and a line that says
     /// why, where that is impossible.
     pub fn start(period: u32) -> Option<Self> {
+        let mut bench = Self::alone(period)?;
+        bench.start_link();
+        Some(bench)
+    }
+
+    /// Boots JACK only.
+    pub fn alone(period: u32) -> Option<Self> {
         let mut bench = Self::with_script("exec scsynth \"$@\"", period)?;
         find_program("jackd").or_else(|| skip("jackd is not on PATH (Debian: jackd2)"))?;
         if !bench.start_jack() {
             return skip("jackd does not start, perhaps for want of real-time scheduling");
         }
-        bench.start_link();
         Some(bench)
     }
 
@@ -253,6 +259,25 @@ pub fn run_alone(test: &str, variables: &[(&str, &str)]) -> Vec<String> {
     assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
     // The first is behind the name of the test.
     text.lines().filter_map(|line| Some(line.split_once("> ")?.1.to_owned())).collect()
+}
+
+/// The variables with which a process sees a system clock that a file moves, and that file.
+pub fn faked(bench: &Bench) -> Option<(Vec<(String, String)>, PathBuf)> {
+    let found = ["x86_64-linux-gnu", "aarch64-linux-gnu"]
+        .map(|target| format!("/usr/lib/{target}/faketime/libfaketimeMT.so.1"))
+        .into_iter()
+        .find(|library| Path::new(library).exists());
+    let library = found.or_else(|| skip("libfaketime is missing (Debian: faketime)"))?;
+    let file = bench.directory.path().join("clock");
+    fs::write(&file, "+0s").unwrap();
+    let variables = [
+        ("LD_PRELOAD", &*library),
+        ("FAKETIME_TIMESTAMP_FILE", file.to_str()?),
+        ("FAKETIME_NO_CACHE", "1"),
+        ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
+    ];
+    let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+    Some((variables.map(owned).into(), file))
 }
 
 fn skip<T>(why: &str) -> Option<T> {

@@ -89,7 +89,7 @@ fn sum<'g>(left: Stereo<'g>, right: Stereo<'g>) -> Stereo<'g> {
 }
 
 /// The absolute value of the louder channel.
-fn peak<'g>([left, right]: Stereo<'g>) -> Signal<'g> {
+fn peak([left, right]: Stereo<'_>) -> Signal<'_> {
     left.abs().max(right.abs())
 }
 

@@ -98,6 +98,9 @@ pub(super) fn flanger_tail(flanger: &Flanger) -> f32 {
     flanger_delay(flanger) * (1.0 + flanger_feedback(flanger).0.abs())
 }
 
+/// The highest peak of a phaser.
+const LOUDEST: f32 = 8.0;
+
 /// The highest feedback of a phaser.
 const PHASER_FEEDBACK: f32 = 0.8;
 
@@ -124,7 +127,8 @@ pub(super) fn phaser<'g>(input: Stereo<'g>, phaser: &Phaser) -> Stereo<'g> {
         let (b1, b2) = (-(middle * (1.0 - root)), (root - square) * scale);
         graph.second_order(channel, square * scale, middle, scale, b1, b2)
     };
-    let wet = input.map(|channel| half(half(channel, root), -root) * loudness);
+    // The fastest sweeps over all octaves would throw up peaks.
+    let wet = input.map(|channel| (half(half(channel, root), -root) * loudness).clip(LOUDEST));
     mixed(input, wet, phaser.mix.get())
 }
 
