@@ -206,9 +206,7 @@ impl Bench {
 
     fn render(self, samples: usize) -> Vec<Sound> {
         let mut sound =
-            render_score(&self.scsynth, self.score, (RATE, self.rows * 2), samples as u64)
-                .0
-                .into_iter();
+            render_score(&self.scsynth, self.score, self.rows * 2, samples as u64).0.into_iter();
         let mut rows = Vec::new();
         while let (Some(left), Some(right)) = (sound.next(), sound.next()) {
             rows.push(Sound(vec![left, right]));
