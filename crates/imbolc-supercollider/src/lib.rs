@@ -4,6 +4,7 @@
 //!
 //! | module | job |
 //! |---|---|
+//! | [`doctor`] | what is installed and what runs |
 //! | [`engine`] | what is played goes to a live server |
 //! | [`server`] | `scsynth` as a child process: boot, watch, restart, load |
 //! | [`samples`] | files beside the project: look-up, digest, header |
@@ -21,6 +22,7 @@
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used))]
 
 pub mod commands;
+pub mod doctor;
 pub mod engine;
 pub mod output;
 pub mod render;

@@ -52,6 +52,7 @@ const KINDS: [EffectKind; 15] = [
 #[derive(Debug)]
 struct Bench {
     scsynth: PathBuf,
+    rate: u32,
     score: Score,
     rows: u32,
     /// The sample at which new synths begin.
@@ -96,6 +97,7 @@ impl Bench {
         let scsynth = scsynth()?;
         let mut bench = Self {
             scsynth,
+            rate,
             score: Score::new(rate),
             rows: 0,
             now: 0,
@@ -206,7 +208,9 @@ impl Bench {
 
     fn render(self, samples: usize) -> Vec<Sound> {
         let mut sound =
-            render_score(&self.scsynth, self.score, self.rows * 2, samples as u64).0.into_iter();
+            render_score(&self.scsynth, self.score, (self.rate, self.rows * 2), samples as u64)
+                .0
+                .into_iter();
         let mut rows = Vec::new();
         while let (Some(left), Some(right)) = (sound.next(), sound.next()) {
             rows.push(Sound(vec![left, right]));

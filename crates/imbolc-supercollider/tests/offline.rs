@@ -82,7 +82,7 @@ fn notes_stay_on_their_sample_for_long() {
         let note = commands::new_synth(&beep.definition.name, NodeId(id), place, &[]);
         score.send_at(start, vec![note]);
     }
-    let sound = render_score(&scsynth, score, 1, starts[3] + 1000);
+    let sound = render_score(&scsynth, score, (rate, 1), starts[3] + 1000);
     let mut from = 0;
     for start in starts {
         let start = usize::try_from(start).unwrap();
@@ -110,7 +110,7 @@ fn limiter_of_the_output_is_as_late_as_it_says() {
         score.send_at(0, messages);
         let beep = commands::new_synth(&beep.definition.name, note, Place::HeadOf(root), &[bus]);
         score.send_at(100, vec![beep]);
-        let heard = render_score(&scsynth, score, 2, 1000).onset(-20.0).unwrap();
+        let heard = render_score(&scsynth, score, (rate, 2), 1000).onset(-20.0).unwrap();
         assert_eq!(heard, 100 + output_delay(rate) as usize, "{rate} Hz");
     }
 }

@@ -120,6 +120,12 @@ impl LiveOutput {
         self.connection.is_some()
     }
 
+    /// Whether something waits until the server can take it.
+    #[must_use]
+    pub fn is_behind(&self) -> bool {
+        self.connection.as_ref().is_some_and(|connection| !connection.queue.is_empty())
+    }
+
     /// Sends what waits, and returns what has happened. `now` is the present session time.
     /// To be called at least every 10 ms, before anything is sent.
     ///

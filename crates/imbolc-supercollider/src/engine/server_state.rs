@@ -46,9 +46,7 @@ impl ServerState {
                 self.down = Some(why);
                 self.peaks.1.clear();
             }
-            ServerEvent::Missing(content, why) => {
-                self.troubles.push(format!("{} is missing: {why}", content.name));
-            }
+            ServerEvent::Missing(_, why) => self.troubles.push(why),
             ServerEvent::Peaks { first, values } => self.peaks = (first, values),
             ServerEvent::Status(load) => self.load = Some((now, load)),
             ServerEvent::Trouble(line) => self.troubles.push(line),

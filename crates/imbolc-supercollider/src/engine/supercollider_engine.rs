@@ -119,7 +119,7 @@ impl EngineWorker<Studio> for SuperColliderEngine {
         let mut pulse = IDLE;
         if self.live.is_up() {
             self.sequencer.tick(now, &mut self.live);
-            if self.sequencer.is_busy() {
+            if self.sequencer.is_busy() || self.live.is_behind() {
                 pulse = PULSE;
             }
         }

@@ -21,6 +21,7 @@ use std::{
 
 use imbolc_net::studio::Content;
 
+pub(crate) use self::process::pipewire_runs;
 use self::{
     files::FileKey,
     supervisor::{Incoming, Request, Supervisor},

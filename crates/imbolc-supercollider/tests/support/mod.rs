@@ -126,16 +126,20 @@ impl Stage {
     /// Renders so many samples. What `scsynth` complains about fails the test.
     pub fn render(self, samples: u64) -> Sound {
         let Self { scsynth, channels, score, .. } = self;
-        render_score(&scsynth, score, channels, samples)
+        render_score(&scsynth, score, (RATE, channels), samples)
     }
 }
 
-/// Renders a score with so many output channels.
-pub fn render_score(scsynth: &std::path::Path, score: Score, channels: u32, samples: u64) -> Sound {
+/// Renders a score at this sample rate, with so many output channels.
+pub fn render_score(
+    scsynth: &std::path::Path,
+    score: Score,
+    (rate, channels): (u32, u32),
+    samples: u64,
+) -> Sound {
     let folder = tempfile::tempdir().unwrap();
     let [score_file, output] = ["score.osc", "sound.raw"].map(|name| folder.path().join(name));
     let mut file = fs::File::create(&score_file).map(std::io::BufWriter::new).unwrap();
-    let rate = score.rate();
     score.finish(samples, &mut file).unwrap();
     file.into_inner().unwrap();
     let mut run = ScoreRun::start(scsynth, &score_file, &output, (rate, channels)).unwrap();
