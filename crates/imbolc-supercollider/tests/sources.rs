@@ -10,10 +10,9 @@ use std::{collections::BTreeSet, sync::Arc};
 use imbolc_net::{
     studio::{
         AudioInputParameter, Automated as _, BowParameter, BusId, BusInputParameter, FmAlgorithm,
-        Kick, Lfo, LfoShape,
-        LfoTarget, MalletParameter, Membrane, MembraneParameter, NoiseColour, PipeParameter,
-        PluckParameter, RingModulationParameter, SampleLoop, SamplerParameter, Settings as _,
-        Source, SourceKind, SourceParameter, SuperSawParameter, Tom, Wave,
+        Kick, Lfo, LfoShape, LfoTarget, MalletParameter, Membrane, MembraneParameter, NoiseColour,
+        PipeParameter, PluckParameter, RingModulationParameter, SampleLoop, SamplerParameter,
+        Settings as _, Source, SourceKind, SourceParameter, SuperSawParameter, Tom, Wave,
     },
     util::quantity::{Amount, ModulationRate, Octaves, Seconds, VoiceCount},
 };
@@ -327,7 +326,7 @@ fn levels_are_those_of_the_table() {
 #[test]
 fn silent_after_release() {
     let Some(mut notes) = Notes::new() else { return };
-    let sources: Vec<_> = variants().into_iter().filter(|source| is_held(source)).collect();
+    let sources: Vec<_> = variants().into_iter().filter(is_held).collect();
     for source in &sources {
         notes.play(&plain(source.clone()), 0, MIDDLE_C);
     }
