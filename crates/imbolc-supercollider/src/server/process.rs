@@ -155,3 +155,19 @@ fn arguments(port: u16, samples: Option<&Path>) -> Vec<OsString> {
     arguments.extend(["-P".into(), files.into()]);
     arguments
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A parent that died before its death was being followed is noticed.
+    #[test]
+    fn nothing_is_started_for_a_parent_that_is_dead() {
+        let run = |parent: u32| {
+            let parent = parent.to_string();
+            Command::new("sh").args(["-c", GUARD, &parent, "true"]).status().unwrap()
+        };
+        assert!(run(std::process::id()).success());
+        assert!(!run(1).success());
+    }
+}
