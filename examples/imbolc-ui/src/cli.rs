@@ -85,6 +85,7 @@ pub struct Arguments {
 
     /// What makes the sound
     #[arg(long, value_name = "NAME", default_value = "auto")]
+    #[arg(conflicts_with_all = ["connect", "discover"])]
     pub engine: EngineChoice,
 
     /// The program scsynth, instead of the one on PATH
@@ -110,7 +111,7 @@ pub struct Arguments {
 pub enum EngineChoice {
     /// scsynth as soon as it is there; until then time runs on in silence
     Auto,
-    /// The same, but the program ends if scsynth is not installed or has no audio system
+    /// The same, but the program ends with a line if scsynth is not installed
     Supercollider,
     /// None: time, notes and meters without sound
     Silent,
@@ -189,7 +190,8 @@ mod tests {
             ("--render song --out mix.wav --engine silent", "cannot be used with"),
             ("--render song", "not provided: --out <FILE>"),
             ("--out mix.wav", "not provided: --render <PROJECT>"),
-            ("--stems there", "not provided: --render <PROJECT>"),
+            ("--stems there", "not provided: --out <FILE> --render <PROJECT>"),
+            ("--connect there --engine silent", "cannot be used with"),
             ("--render song --out mix.wav --from 0", "invalid value '0' for '--from <BAR>'"),
             ("--doctor --connect there", "cannot be used with"),
             ("--engine loud", "possible values: auto, supercollider, silent"),

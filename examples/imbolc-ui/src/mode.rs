@@ -42,6 +42,11 @@ pub fn from_arguments(arguments: &Arguments) -> Result<Start, String> {
         return Err("--own needs --connect or --discover".into());
     }
     check_interface(arguments)?;
+    if arguments.engine == EngineChoice::Supercollider
+        && find_scsynth(arguments.scsynth.as_deref()).is_none()
+    {
+        return Err(RenderError::NoScsynth.to_string());
+    }
     if arguments.doctor {
         return Ok(Start::Doctor);
     }
@@ -78,13 +83,24 @@ pub async fn open(arguments: &Arguments, mode: Mode) -> Result<Arc<dyn Dispatche
         projects::list_in(&mut state, directory).map_err(|error| error.to_string())?;
     }
     let directory = directory.as_deref();
-    let engine = || threaded(SilentEngine::default).with_jobs(directory.map(projects::jobs));
+    let engine = || engine(arguments).with_jobs(directory.map(projects::jobs));
     imbolc_net::open_with(mode, state, engine).await.map_err(|error| error.to_string())
+}
+
+/// What makes the sound, and keeps the time also without it.
+fn engine(arguments: &Arguments) -> Engine<Studio> {
+    match arguments.engine {
+        EngineChoice::Silent => threaded(SilentEngine::default),
+        EngineChoice::Auto | EngineChoice::Supercollider => {
+            let options = server_options(arguments);
+            threaded(move || SuperColliderEngine::new(options.clone()))
+        }
+    }
 }
 
 /// Where this machine has `scsynth`, and the samples of the sessions that it hosts.
 pub(crate) fn server_options(arguments: &Arguments) -> ServerOptions {
-    let samples = project_directory(arguments).map(|at| at.join("samples"));
+    let samples = project_directory(arguments).map(|at| projects::samples_directory(&at));
     ServerOptions { scsynth: arguments.scsynth.clone(), samples }
 }
 

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use imbolc_net::{projects, studio::StudioState, util::quantity::Decibels};
+use imbolc_net::{projects, studio::StudioState};
 use imbolc_supercollider::{
     render::{self, Bars, Progress, RenderError, RenderOptions, Rendered},
     server::ServerOptions,
@@ -61,14 +61,14 @@ pub fn render_project(
     goes_on: &dyn Fn() -> ControlFlow<()>,
 ) -> Result<String, String> {
     let failed = |why: &dyn std::fmt::Display| format!("{}: {why}", project.display());
-    let studio = read(project).map_err(|error| failed(&error))?;
+    let studio = projects::read(project).map_err(|error| failed(&error))?;
     let mut options = RenderOptions::new(arguments.out.clone().unwrap_or_default());
     options.bars = Bars { first: arguments.from, last: arguments.to };
     options.rate = arguments.rate;
     options.float = arguments.float;
     options.stems.clone_from(&arguments.stems);
     options.scsynth = scsynth.map(Path::to_owned);
-    options.samples = project.parent().map(|at| at.join("samples"));
+    options.samples = project.parent().map(projects::samples_directory);
     let mut bar = ProgressBar::default();
     let rendered = render::render(&studio, &options, &mut |so_far| {
         bar.show(so_far);
@@ -108,8 +108,12 @@ impl ProgressBar {
 fn rendered_text(options: &RenderOptions, rendered: &Rendered) -> String {
     let seconds = rendered.frames / u64::from(options.rate.max(1));
     let length = theme::duration_text(Duration::from_secs(seconds));
-    let mut text =
-        format!("{}: {length}, {} Hz, peak {}", options.out.display(), grouped(options.rate));
+    let mut text = format!(
+        "{}: {length}, {} Hz, peak {}",
+        options.out.display(),
+        grouped(options.rate),
+        rendered.peak
+    );
     match rendered.stems.len() {
         0 => {}
         1 => text.push_str(", 1 stem"),
@@ -132,6 +136,8 @@ fn grouped(number: u32) -> String {
 
 #[cfg(test)]
 mod tests {
+    use imbolc_net::util::quantity::Decibels;
+
     use super::*;
 
     #[test]
@@ -150,8 +156,4 @@ mod tests {
         let told = rendered_text(&options, &rendered);
         assert!(told.ends_with("dB, 2 stems; kick.wav: not in samples/"), "{told}");
     }
-}
-
-fn read(_: &Path) -> Result<StudioState, String> {
-    Err("TODO".into())
 }

@@ -8,6 +8,7 @@
 mod perform;
 mod process;
 mod score;
+mod score_files;
 mod song;
 mod stems;
 mod wav;
@@ -185,31 +186,20 @@ pub fn render(
         let (take, troubles) = record(&scsynth, (&song, own), options, &work, &mut watch)?;
         let mut tracks = Vec::new();
         if run == 0 {
-            rendered.frames = take.length()?;
+            (rendered.frames, rendered.peak) = take.measure(&mut watch.within(0.85, 0.9))?;
             rendered.troubles = troubles;
             let late = u64::from(output_delay(options.rate));
             tracks.extend(mix.iter().map(|(file, _)| Track { file, channel: 0, late }));
         }
         let files = stem_files.get(range).unwrap_or_default().iter().zip((2..).step_by(2));
         tracks.extend(files.map(|((file, _), channel)| Track { file, channel, late: 0 }));
-        let mut watch = watch.within(0.9, 1.0);
-        let highest = take.write(&tracks, rendered.frames, options.float, &mut watch)?;
-        if run == 0 {
-            rendered.peak = level(highest);
-        }
+        take.write(&tracks, rendered.frames, options.float, &mut watch.within(0.9, 1.0))?;
     }
     for (file, target) in &results {
         fs::rename(file, target).map_err(RenderError::file(target))?;
     }
     rendered.stems = results.into_iter().skip(1).map(|(_, target)| target).collect();
     Ok(rendered)
-}
-
-/// The level of an amplitude, relative to full scale.
-fn level(amplitude: f32) -> Decibels {
-    let level = 20.0 * amplitude.log10();
-    let nearest = level.clamp(Decibels::MIN.get(), Decibels::MAX.get());
-    Decibels::new(nearest).unwrap_or(Decibels::MIN)
 }
 
 /// Plays a song once and returns its sound, and what could not be played.
@@ -228,7 +218,7 @@ fn record(
 
     let mut run =
         ScoreRun::start(scsynth, &score, &raw, (rate, channels)).map_err(RunError::from)?;
-    let mut watch = watch.within(0.1, 0.9);
+    let mut watch = watch.within(0.1, 0.85);
     while !run.is_over()? {
         thread::sleep(LOOK);
         watch.at(take.written())?;

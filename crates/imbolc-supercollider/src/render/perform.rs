@@ -51,9 +51,11 @@ pub(super) fn write_score(
         watch.at(now.since(Timestamp::ZERO).div_duration_f32(end.since(Timestamp::ZERO)))?;
     }
     let frames = wav::frames_of_run(song.end, options.rate);
+    let mut troubles = performance.sequencer.troubles();
+    troubles.extend(performance.score.troubles());
     performance.score.finish(frames, &mut target).map_err(failed())?;
     target.flush().map_err(failed())?;
-    Ok(performance.sequencer.troubles())
+    Ok(troubles)
 }
 
 #[derive(Debug)]
@@ -76,7 +78,7 @@ impl Performance {
         let mut own = Self {
             engine: SilentEngine::default(),
             sequencer,
-            score: Score::new(options.rate),
+            score: Score::new(options.rate).with_files_of(options.samples.clone()),
             stopped: false,
         };
         if let Ok(seed) = build_seed() {
@@ -97,11 +99,13 @@ impl Performance {
     fn advance(&mut self, now: Timestamp, song: &Song) {
         let Self { engine, sequencer, score, stopped } = self;
         if now < song.end {
-            engine.advance_into(now, &song.state, &mut |played| play(sequencer, score, &played));
+            let _ = engine
+                .advance_into(now, &song.state, &mut |played| play(sequencer, score, &played));
         } else if !std::mem::replace(stopped, true) {
             // What begins with the next bar is not played.
             let last = song.end.before(Duration::from_micros(1));
-            engine.advance_into(last, &song.state, &mut |played| play(sequencer, score, &played));
+            let _ = engine
+                .advance_into(last, &song.state, &mut |played| play(sequencer, score, &played));
             let mut state = song.state.clone();
             state.transport.playing = false;
             engine.perform_into(last, &state, StudioEffect::Stop, &mut |played| {

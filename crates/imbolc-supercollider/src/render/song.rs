@@ -91,7 +91,7 @@ fn listen(
         }
         watch.at(super::part(listener.begun, listener.bars))?;
         now = now + STEP;
-        engine.advance_into(now, &state, &mut |played| listener.hear(&played));
+        let _ = engine.advance_into(now, &state, &mut |played| listener.hear(&played));
     }
 }
 
@@ -154,12 +154,11 @@ fn written_end(state: &StudioState) -> Result<u32, RenderError> {
         }
     }
     for (_, machine) in state.drums.machines() {
-        match chain_end(machine) {
-            Some(chain) => end = end.max(chain),
-            None => {
-                let pattern = machine.current().and_then(|id| machine.pattern(id));
-                repeats |= pattern.is_some_and(|pattern| !pattern.steps().is_empty());
-            }
+        if let Some(chain) = chain_end(machine) {
+            end = end.max(chain);
+        } else {
+            let pattern = machine.current().and_then(|id| machine.pattern(id));
+            repeats |= pattern.is_some_and(|pattern| !pattern.steps().is_empty());
         }
     }
     for (_, lane) in state.automation.lanes().filter(|(_, lane)| lane.enabled) {

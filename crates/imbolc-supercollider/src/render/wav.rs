@@ -4,13 +4,13 @@
 
 use std::{
     fs::File,
-    io::{self, BufReader, Read as _, Seek as _, SeekFrom},
+    io::{self, BufReader, Read as _},
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use hound::{SampleFormat, WavSpec, WavWriter};
-use imbolc_net::util::time::Timestamp;
+use imbolc_net::util::{quantity::Decibels, time::Timestamp};
 
 use super::{RenderError, Score, Watch, part};
 use crate::sounds::output_delay;
@@ -44,6 +44,9 @@ pub(super) fn longest(rate: u32, float: bool) -> Duration {
     let seconds = (u32::MAX / if float { 8 } else { 4 } - 1024) / rate;
     Duration::from_secs(seconds.into()).saturating_sub(LONGEST_TAIL)
 }
+
+/// What is done with a sample of all channels, and its number.
+type EachFrame<'a> = dyn FnMut(u64, &[[u8; FLOAT]]) -> Result<(), RenderError> + 'a;
 
 /// The output of a run: interleaved native floats.
 #[derive(Debug)]
@@ -87,29 +90,30 @@ impl Take {
         (self.channels * FLOAT) as u64
     }
 
-    /// The length of the mix: until it has faded away, and at least all bars.
-    pub(super) fn length(&self) -> Result<u64, RenderError> {
+    /// The length of the mix: until it has faded away, and at least all bars. And its peak.
+    pub(super) fn measure(&self, watch: &mut Watch<'_>) -> Result<(u64, Decibels), RenderError> {
         let late = u64::from(output_delay(self.rate));
-        let mut length = self.end;
-        let mut at = self.end + late;
-        self.read(at, self.frames, &mut |frame| {
-            at += 1;
-            if frame.iter().take(2).any(|sample| sample.abs() >= FADED) {
-                length = at - late;
+        let (mut length, mut peak) = (self.end, 0.0_f32);
+        self.read(self.frames, watch, &mut |at, frame| {
+            let loudest = stereo(frame, 0).fold(0.0_f32, |peak, sample| peak.max(sample.abs()));
+            peak = peak.max(loudest);
+            if loudest >= FADED {
+                length = length.max((at + 1).saturating_sub(late));
             }
             Ok(())
         })?;
-        Ok(length)
+        let peak = (20.0 * peak.log10()).clamp(Decibels::MIN.get(), Decibels::MAX.get());
+        Ok((length, Decibels::new(peak).unwrap_or(Decibels::MIN)))
     }
 
-    /// Writes tracks of so many samples. Returns the highest amplitude of the first one.
+    /// Writes tracks of so many samples.
     pub(super) fn write(
         &self,
         tracks: &[Track<'_>],
         frames: u64,
         float: bool,
         watch: &mut Watch<'_>,
-    ) -> Result<f32, RenderError> {
+    ) -> Result<(), RenderError> {
         let sample_format = if float { SampleFormat::Float } else { SampleFormat::Int };
         let bits_per_sample = if float { 32 } else { 16 };
         let spec = WavSpec { channels: 2, sample_rate: self.rate, bits_per_sample, sample_format };
@@ -119,25 +123,20 @@ impl Take {
             files.push((track, writer));
         }
         let last = tracks.iter().map(|track| track.late + frames).max().unwrap_or_default();
-        let (mut at, mut highest) = (0, 0.0_f32);
-        self.read(0, last, &mut |frame| {
-            for (index, (track, writer)) in files.iter_mut().enumerate() {
+        self.read(last, watch, &mut |at, frame| {
+            for (track, writer) in &mut files {
                 if (track.late..track.late + frames).contains(&at) {
-                    for sample in frame.iter().skip(track.channel).take(2) {
-                        if index == 0 {
-                            highest = highest.max(sample.abs());
-                        }
+                    for sample in stereo(frame, track.channel) {
                         let written = if float {
-                            writer.write_sample(*sample)
+                            writer.write_sample(sample)
                         } else {
-                            writer.write_sample(to_16_bits(*sample))
+                            writer.write_sample(to_16_bits(sample))
                         };
                         written.map_err(failed(track.file))?;
                     }
                 }
             }
-            at += 1;
-            if at.is_multiple_of(1 << 16) { watch.at(part(at, last)) } else { Ok(()) }
+            Ok(())
         })?;
         for (track, writer) in files {
             writer.finalize().map_err(failed(track.file))?;
@@ -145,32 +144,34 @@ impl Take {
             let synced = File::open(track.file).and_then(|file| file.sync_all());
             synced.map_err(RenderError::file(track.file))?;
         }
-        Ok(highest)
+        Ok(())
     }
 
-    /// Reads the samples from `from` to `to`.
+    /// Reads the first `frames` samples of all channels.
     fn read(
         &self,
-        from: u64,
-        to: u64,
-        each: &mut dyn FnMut(&[f32]) -> Result<(), RenderError>,
+        frames: u64,
+        watch: &mut Watch<'_>,
+        each: &mut EachFrame<'_>,
     ) -> Result<(), RenderError> {
         let failed = || RenderError::file(&self.file);
-        let mut file = File::open(&self.file).map_err(failed())?;
-        file.seek(SeekFrom::Start(from * self.frame())).map_err(failed())?;
+        let file = File::open(&self.file).map_err(failed())?;
         let mut file = BufReader::with_capacity(1 << 18, file);
         let mut bytes = vec![0; self.channels * FLOAT];
-        let mut frame = vec![0.0; self.channels];
-        for _ in from..to {
+        for at in 0..frames {
             file.read_exact(&mut bytes).map_err(failed())?;
-            let (samples, _) = bytes.as_chunks();
-            for (sample, bytes) in frame.iter_mut().zip(samples) {
-                *sample = f32::from_ne_bytes(*bytes);
+            each(at, bytes.as_chunks().0)?;
+            if at.is_multiple_of(1 << 16) {
+                watch.at(part(at, frames))?;
             }
-            each(&frame)?;
         }
         Ok(())
     }
+}
+
+/// Two channels of a sample of all.
+fn stereo(frame: &[[u8; FLOAT]], first: usize) -> impl Iterator<Item = f32> {
+    frame.iter().skip(first).take(2).map(|bytes| f32::from_ne_bytes(*bytes))
 }
 
 /// Rounds and clips, without dither.

@@ -142,11 +142,11 @@ impl Blocks {
         Vec::into_iter(free).for_each(|block| self.give_back(block, now));
     }
 
-    /// How many control buses are in use: what tests count.
+    /// How many control buses are in use.
     #[cfg(test)]
-    pub(super) fn in_use(&self) -> u32 {
-        let resting = self.resting.iter().map(|(size, blocks)| size * blocks.len() as u32);
-        self.next - PARAMETERS - resting.sum::<u32>()
+    pub(super) fn in_use(&self) -> usize {
+        let resting = self.resting.iter().map(|(size, own)| *size as usize * own.len());
+        (self.next - PARAMETERS) as usize - resting.sum::<usize>()
     }
 }
 

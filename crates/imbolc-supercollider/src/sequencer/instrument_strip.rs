@@ -63,7 +63,7 @@ impl InstrumentStrip {
         };
         let rack = Rack::create(work, parts, place, [0.0; 2])?;
         let voices = work.nodes.next();
-        work.batch.push(work.when, commands::new_group(voices, Place::HeadOf(rack.group)));
+        work.batch.change(work.when, commands::new_group(voices, Place::HeadOf(rack.group)));
         Some(Self {
             number,
             rack,

@@ -21,6 +21,8 @@ mod mixer_strips;
 mod notes;
 mod prepared;
 mod rack;
+#[cfg(test)]
+mod tests;
 mod voices;
 mod work;
 
@@ -129,8 +131,6 @@ pub struct Sequencer {
     heard: StudioState,
     /// What was said before it could be sent.
     batch: Batch,
-    /// Up to when changes were sent. None is sent before another: it would be undone by it.
-    changed: Timestamp,
     server: ServerSide,
     /// The notes that sound, for a server that begins anew.
     held: BTreeMap<(InstrumentId, Pitch), Note>,
@@ -201,7 +201,6 @@ impl Sequencer {
             lanes: Lanes::new(),
             heard: StudioState::default(),
             batch: Batch::default(),
-            changed: Timestamp::ZERO,
             server: ServerSide::new(audio),
             held: BTreeMap::new(),
             troubles: Troubles::default(),
@@ -264,7 +263,7 @@ impl Sequencer {
         }
         let old = std::mem::replace(&mut self.heard, heard);
         let Some(output) = output.filter(|_| self.server.has_begun) else { return };
-        let when = self.after(now);
+        let when = self.batch.after(now);
         let new = &self.heard;
         self.server.mixer.number_buses(new, now);
         // What a lane has moved is not shared, even if it is the same.
@@ -330,7 +329,7 @@ impl Sequencer {
             PlaybackEvent::Automated { target, .. } => {
                 let beat = beat(&self.heard);
                 self.remember(played);
-                let when = self.after(played.time);
+                let when = self.batch.after(played.time);
                 self.follow_lane(target, beat, when, now, output);
             }
             _ => {
@@ -350,7 +349,7 @@ impl Sequencer {
         if !self.server.has_begun {
             return;
         }
-        let when = self.after(now);
+        let when = self.batch.after(now);
         let loaded = self.server.files.look_for_missing(output);
         if !loaded.is_empty() {
             let prepared = self.server.prepared.iter();
@@ -433,10 +432,10 @@ impl Sequencer {
 
 /// How things are done; the methods above say when.
 impl Sequencer {
-    /// When a change takes effect that is made at this time.
-    fn after(&mut self, time: Timestamp) -> When {
-        self.changed = self.changed.max(time);
-        When::At(self.changed)
+    /// How many control buses are in use.
+    #[cfg(test)]
+    fn buses_in_use(&self) -> usize {
+        self.server.blocks.in_use()
     }
 
     fn remember(&mut self, played: &Played) {

@@ -254,7 +254,7 @@ impl Sequencer {
             return false;
         }
         if self.server.strips.len() >= MAX_STRIPS {
-            let victim = self.quietest_strip(now).filter(|_| note.key != VoiceKey::Open);
+            let victim = self.first_to_go(now).filter(|_| note.key != VoiceKey::Open);
             let Some(victim) = victim else { return false };
             self.remove_strip(victim, now, output);
         }
@@ -275,20 +275,26 @@ impl Sequencer {
         true
     }
 
-    /// The strip that goes first: the one that has rung out the most, otherwise the quietest.
-    fn quietest_strip(&self, now: Timestamp) -> Option<InstrumentId> {
-        let strips = &self.server.strips;
-        let quiet = strips.iter().filter_map(|(id, own)| own.quiet_at.map(|at| (at, *id)));
-        let quietest = || {
-            let mut loudness: BTreeMap<_, _> = strips.keys().map(|id| (*id, 0.0)).collect();
-            for voice in self.server.voices.iter() {
-                if let Some(sum) = loudness.get_mut(&voice.instrument) {
-                    *sum += voice.loudness(now);
-                }
+    /// The strip that goes first: one without voices, then the one whose voices were released
+    /// first, then the quietest.
+    fn first_to_go(&self, now: Timestamp) -> Option<InstrumentId> {
+        let strips = self.server.strips.iter();
+        // How loud its held voices are, and since when it is quiet or released.
+        let mut order: BTreeMap<_, _> = strips
+            .map(|(id, own)| (*id, (own.quiet_at.is_none(), 0.0_f32, own.quiet_at)))
+            .collect();
+        for voice in self.server.voices.iter() {
+            let Some((_, held, released)) = order.get_mut(&voice.instrument) else { continue };
+            match voice.released {
+                Some(time) => *released = Some(released.map_or(time, |last| last.max(time))),
+                None => *held += voice.loudness(now).max(f32::MIN_POSITIVE),
             }
-            loudness.into_iter().min_by(|(_, a), (_, b)| a.total_cmp(b)).map(|(id, _)| id)
-        };
-        quiet.min().map(|(_, id)| id).or_else(quietest)
+        }
+        let order = order.into_iter().map(|(id, (has_voices, held, since))| {
+            // None of these is negative or not a number: their bits are in their order.
+            ((has_voices, held.to_bits(), since), id)
+        });
+        order.min().map(|(_, id)| id)
     }
 
     /// Frees the strip of an instrument with all its voices, when what is under way to them
@@ -299,7 +305,7 @@ impl Sequencer {
         now: Timestamp,
         output: &mut dyn Output,
     ) {
-        let when = self.after(now + SHORTEST);
+        let when = self.batch.after(now + SHORTEST);
         let server = &mut self.server;
         server.waiting.retain(|note| note.instrument != id);
         let Some(strip) = server.strips.remove(&id) else { return };

@@ -101,10 +101,10 @@ impl Rack {
     ) -> Option<Self> {
         let fader = Part::reserve(work, &parts.of(place.fader).definition.name, &gains)?;
         let [group, guard] = [work.nodes.next(), work.nodes.next()];
-        work.batch.push(work.when, commands::new_group(group, Place::TailOf(place.parent)));
+        work.batch.change(work.when, commands::new_group(group, Place::TailOf(place.parent)));
         let bus = [(PARAMETERS, 0.0), (BUS, number(place.bus))];
         let name = &parts.guard.definition.name;
-        work.batch.push(work.when, commands::new_synth(name, guard, Place::TailOf(group), &bus));
+        work.batch.change(work.when, commands::new_synth(name, guard, Place::TailOf(group), &bus));
         let controls =
             [(BUS, number(place.bus)), (TO, number(place.to)), (METER, number(place.meter))];
         let fader = fader.create(work, Place::TailOf(group), &controls);
@@ -130,7 +130,7 @@ impl Rack {
 
     /// Leads the fader elsewhere.
     pub(super) fn lead_to(&self, work: &mut Work<'_>, bus: u32) {
-        work.batch.push(work.when, commands::set(self.fader.node, TO, number(bus)));
+        work.batch.change(work.when, commands::set(self.fader.node, TO, number(bus)));
     }
 
     /// Makes the effects what they should be and returns whether nothing is missing: one whose
@@ -158,14 +158,14 @@ impl Rack {
             let Some(mut own) = own else { continue };
             if own.runs == effect.bypass {
                 own.runs = !effect.bypass;
-                work.batch.push(work.when, commands::run(own.part.node, own.runs));
+                work.batch.change(work.when, commands::run(own.part.node, own.runs));
             }
             self.effects.push(own);
         }
         old.into_iter().for_each(|gone| gone.part.free(work));
         if moved && self.effects.len() > 1 {
             let nodes: Vec<_> = self.effects.iter().map(|own| own.part.node).collect();
-            work.batch.push(work.when, commands::order_before(self.guard, &nodes));
+            work.batch.change(work.when, commands::order_before(self.guard, &nodes));
         }
         complete
     }
@@ -197,7 +197,7 @@ impl Rack {
 
     /// Frees the group with all that is in it.
     pub(super) fn free(self, work: &mut Work<'_>) {
-        work.batch.push(work.when, commands::free(self.group));
+        work.batch.change(work.when, commands::free(self.group));
         self.effects.into_iter().for_each(|effect| effect.part.give_back(work));
         self.fader.give_back(work);
     }

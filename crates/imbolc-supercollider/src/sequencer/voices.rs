@@ -121,11 +121,8 @@ impl Voice {
         let age = now.since(self.start).as_secs_f32();
         let Envelope { attack, decay, sustain, .. } = self.envelope;
         let (attack, decay, sustain) = (attack.get(), decay.get(), sustain.get());
-        let held = if age < attack {
-            age / attack
-        } else {
-            1.0 - (1.0 - sustain) * ((age - attack) / decay.max(1e-3)).min(1.0)
-        };
+        // While it rises, it counts as if it were up.
+        let held = 1.0 - (1.0 - sustain) * ((age - attack) / decay.max(1e-3)).clamp(0.0, 1.0);
         let rest = match (self.released, self.end) {
             (Some(released), Some(end)) => {
                 let length = end.since(released).as_secs_f32();

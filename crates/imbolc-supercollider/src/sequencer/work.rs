@@ -70,7 +70,7 @@ impl Part {
     ) -> Self {
         let mut all = vec![(PARAMETERS, number(self.block.first))];
         all.extend_from_slice(controls);
-        work.batch.push(work.when, commands::new_synth(&self.name, self.node, place, &all));
+        work.batch.change(work.when, commands::new_synth(&self.name, self.node, place, &all));
         self
     }
 
@@ -85,7 +85,7 @@ impl Part {
 
     /// Frees the synth.
     pub(super) fn free(self, work: &mut Work<'_>) {
-        work.batch.push(work.when, commands::free(self.node));
+        work.batch.change(work.when, commands::free(self.node));
         self.give_back(work);
     }
 
@@ -105,7 +105,7 @@ pub(super) fn update_block(work: &mut Work<'_>, block: Block, known: &mut Vec<f3
     let last = changed.last().unwrap_or(first);
     if let Some(values) = new.get(first..=last) {
         let start = block.first + u32::try_from(first).unwrap_or_default();
-        work.batch.push(work.when, commands::set_buses(start, values));
+        work.batch.change(work.when, commands::set_buses(start, values));
     }
     known.clear();
     known.extend_from_slice(new);

@@ -25,7 +25,7 @@ use imbolc_supercollider::{
 pub const RATE: u32 = 48_000;
 
 /// The voices, in front of the effects.
-const VOICES: NodeId = NodeId(1);
+pub const VOICES: NodeId = NodeId(1);
 /// The effects.
 const EFFECTS: NodeId = NodeId(2);
 
@@ -140,7 +140,6 @@ pub fn render_score(
     let folder = tempfile::tempdir().unwrap();
     let [score_file, output] = ["score.osc", "sound.raw"].map(|name| folder.path().join(name));
     let mut file = fs::File::create(&score_file).map(std::io::BufWriter::new).unwrap();
-    let rate = score.rate();
     score.finish(samples, &mut file).unwrap();
     file.into_inner().unwrap();
     let mut run = ScoreRun::start(scsynth, &score_file, &output, (rate, channels)).unwrap();
