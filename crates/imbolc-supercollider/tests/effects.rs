@@ -269,7 +269,9 @@ fn wavering_sine(graph: &Graph) -> Stereo<'_> {
 fn broken_sine(graph: &Graph) -> Stereo<'_> {
     let time = graph.sweep(0.0, 1.0);
     let moment = time.greater(0.1) * time.less(0.11);
-    let unbroken = (1.0 - moment) / (1.0 - moment);
+    // Nothing divided by nothing.
+    let there = 1.0 - moment;
+    let unbroken = there / there;
     sine(graph).map(|channel| channel * unbroken)
 }
 
