@@ -68,14 +68,23 @@ fn defined(events: &[ServerEvent], definition: &Definition) -> bool {
 }
 
 fn downs(events: &[ServerEvent]) -> Vec<&str> {
-    let down = |event| if let &ServerEvent::Down(ref why) = event { Some(&**why) } else { None };
-    events.iter().filter_map(down).collect()
+    events
+        .iter()
+        .filter_map(|event| match event {
+            ServerEvent::Down(why) => Some(&**why),
+            _ => None,
+        })
+        .collect()
 }
 
 fn troubles(events: &[ServerEvent]) -> Vec<&str> {
-    let trouble =
-        |event| if let &ServerEvent::Trouble(ref why) = event { Some(&**why) } else { None };
-    events.iter().filter_map(trouble).collect()
+    events
+        .iter()
+        .filter_map(|event| match event {
+            ServerEvent::Trouble(why) => Some(&**why),
+            _ => None,
+        })
+        .collect()
 }
 
 #[test]
