@@ -416,6 +416,16 @@ fn the_server_ends_with_its_link() {
     assert!(!alive(process));
 }
 
+#[test]
+fn the_server_is_asked_to_quit_before_it_is_killed() {
+    let Some(mut bench) = Bench::start(256) else { return };
+    bench.replace_script("scsynth \"$@\"\necho $? > $PIDS.status");
+    bench.until(5.0, is_up);
+    bench.drop_link();
+    let status = fs::read_to_string(bench.script().with_file_name("pids.status"));
+    assert_eq!(status.unwrap(), "0\n");
+}
+
 /// However early: also before it is told whose end it has to follow.
 #[test]
 fn no_server_outlives_a_program_that_is_killed() {

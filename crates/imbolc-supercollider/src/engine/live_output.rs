@@ -377,12 +377,13 @@ mod tests {
         connection.flush(10);
         let first = server.receive(false);
         assert!((20_000..=UNACKNOWLEDGED + 2000).contains(&first), "{first}");
+        // The answer is lost: the question comes again.
+        std::thread::sleep(ASK_AGAIN + Duration::from_millis(10));
         connection.flush(10);
         assert_eq!(server.receive(true), 0);
         connection.flush(10);
         let second = server.receive(true);
         assert!((20_000..=UNACKNOWLEDGED + 2000).contains(&second), "{second}");
-        // An answer that is lost is asked for again.
         for _ in 0..20 {
             connection.flush(10);
             server.receive(true);
