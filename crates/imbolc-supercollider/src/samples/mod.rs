@@ -172,9 +172,8 @@ fn check_wav(path: PathBuf) -> Result<SoundFile, BadSound> {
 
 fn open_wav(path: &Path) -> Result<hound::WavReader<BufReader<File>>, BadSound> {
     hound::WavReader::new(BufReader::new(File::open(path)?)).map_err(|error| match error {
-        hound::Error::IoError(error) if error.kind() != io::ErrorKind::UnexpectedEof => {
-            BadSound::Io(error)
-        }
+        // For hound 3.5 the end of a file within its header is such an error too.
+        hound::Error::IoError(error) if error.kind() != io::ErrorKind::Other => BadSound::Io(error),
         error => BadSound::NoWav(error),
     })
 }
