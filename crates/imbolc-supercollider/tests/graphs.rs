@@ -84,10 +84,7 @@ fn operators_have_the_numbers_of_the_server() {
         let place = stage.place(&built);
         let node =
             stage.synth(&built, place, index * 256, support::VOICES, &[("a", *a), ("b", *b)]);
-        stage.score.send_at(
-            index * 256 + 192,
-            vec![imbolc_supercollider::commands::free(node)],
-        );
+        stage.score.send_at(index * 256 + 192, vec![imbolc_supercollider::commands::free(node)]);
     }
     let sound = stage.render(all().count() as u64 * 256);
     for (number, ((_, operands, expected), audio)) in all().enumerate() {
@@ -132,7 +129,10 @@ fn graph_at_the_limit_of_wires_loads_and_no_wider_one() {
 struct Nothing;
 
 impl Files for Nothing {
-    fn find(&self, _: &imbolc_net::studio::Content) -> Option<imbolc_supercollider::output::Buffer> {
+    fn find(
+        &self,
+        _: &imbolc_net::studio::Content,
+    ) -> Option<imbolc_supercollider::output::Buffer> {
         None
     }
 

@@ -18,7 +18,9 @@ use imbolc_supercollider::{
     commands,
     sounds::{GATE, LEVEL, RATE, VoiceLife, VoiceSound, build_pad},
 };
-use notes::{HELD, MIDDLE_C, Notes, SINE, STEREO, content, difference, largest, plain, surroundings};
+use notes::{
+    HELD, MIDDLE_C, Notes, SINE, STEREO, content, difference, largest, plain, surroundings,
+};
 use support::{VOICES, cents, decibels};
 
 const KIT: InstrumentId = InstrumentId(1);
@@ -104,10 +106,8 @@ fn velocity_level_and_pan_of_a_pad_are_heard() {
 fn slices_and_reverse_play_their_part() {
     let Some(mut notes) = Notes::new() else { return };
     let slice = Slice::new(Amount::of(0.5), Amount::of(1.0)).unwrap();
-    let chopper = [
-        ChopperSetting::Sample(Some(content(STEREO))),
-        ChopperSetting::Put(SliceId(1), slice),
-    ];
+    let chopper =
+        [ChopperSetting::Sample(Some(content(STEREO))), ChopperSetting::Put(SliceId(1), slice)];
     let sliced = |more: Option<PadSetting>| {
         let sound = PadSetting::Sound(PadSound::Slice(SliceId(1)));
         let chopper = chopper.clone().into_iter().map(DrumSetting::Chopper);
@@ -146,8 +146,7 @@ fn decay_of_the_kit_shortens_its_pads() {
 #[test]
 fn cut_ends_a_pad() {
     let Some(mut notes) = Notes::new() else { return };
-    let number =
-        strike(&mut notes, &voice(&pad([sample(SINE)]), &DrumKit::default()), &[], HELD);
+    let number = strike(&mut notes, &voice(&pad([sample(SINE)]), &DrumKit::default()), &[], HELD);
     let played = notes.render();
     let note = played.note(number, 0);
     assert!(largest(&note[9000..9600]) > 0.5);

@@ -10,10 +10,9 @@ use std::{collections::BTreeSet, sync::Arc};
 use imbolc_net::{
     studio::{
         AudioInputParameter, Automated as _, BowParameter, BusId, BusInputParameter, FmAlgorithm,
-        Kick, Lfo, LfoShape,
-        LfoTarget, MalletParameter, Membrane, MembraneParameter, NoiseColour, PipeParameter,
-        PluckParameter, RingModulationParameter, SampleLoop, SamplerParameter, Settings as _,
-        Source, SourceKind, SourceParameter, SuperSawParameter, Tom, Wave,
+        Kick, Lfo, LfoShape, LfoTarget, MalletParameter, Membrane, MembraneParameter, NoiseColour,
+        PipeParameter, PluckParameter, RingModulationParameter, SampleLoop, SamplerParameter,
+        Settings as _, Source, SourceKind, SourceParameter, SuperSawParameter, Tom, Wave,
     },
     util::quantity::{Amount, ModulationRate, Octaves, Seconds, VoiceCount},
 };

@@ -229,4 +229,3 @@ pub fn difference(one: &[f32], other: &[f32]) -> f32 {
     let most = one.iter().zip(other).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
     most / largest(one).max(largest(other)).max(1e-6)
 }
-

@@ -5,7 +5,7 @@ use std::time::Duration;
 #[cfg(feature = "net")]
 use imbolc_ui::ending::NOT_SAVED;
 
-use crate::player::{Player, without_terminal};
+use crate::player::{PROGRAM, Player, without_terminal};
 
 /// The one line that a failing program prints.
 fn error_line(arguments: &[&str]) -> String {
@@ -71,17 +71,30 @@ fn first_command_can_save() {
 
 #[test]
 fn program_without_scsynth_says_how_to_install_it() {
-    let mut player = Player::start(&["--name", "mia", "--scsynth", "/nonexistent"]);
+    let program = pty_process::blocking::Command::new(PROGRAM).args(["--name", "mia"]);
+    let program = program.env("TERM", "xterm-256color").env("PATH", "/nonexistent");
+    let mut player = Player::start_program(100, 30, program);
     player.wait_for("mia local session  ★ privilege  scsynth: no sound");
     player.wait_for("apt install supercollider-server");
     // All else goes on.
     player.press("+");
     player.wait_for("-5.0");
-    player.press("q");
-    player.press("y");
+    player.press("qy");
     assert!(player.wait_for_exit().success());
     let said = error_line(&["--engine", "supercollider", "--scsynth", "/nonexistent"]);
-    assert!(said.contains("apt install supercollider-server"), "{said}");
+    assert_eq!(said, "imbolc-ui: no program /nonexistent");
+}
+
+#[test]
+fn doctor_fails_without_scsynth_and_says_what_to_install() {
+    let mut program = std::process::Command::new(PROGRAM);
+    let output = program.arg("--doctor").env("PATH", "/nonexistent").output().expect("it starts");
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        said.contains("✗ SuperCollider: not found: apt install supercollider-server"),
+        "{said}"
+    );
 }
 
 #[test]
