@@ -157,6 +157,29 @@ fn project_is_rendered_by_the_program() {
     assert_eq!(bytes.len(), 44 + 4 * 44_100 * 4);
 }
 
+/// Without `scsynth` it is not tested, and says so.
+#[test]
+fn interrupted_rendering_leaves_no_file() {
+    if imbolc_supercollider::server_options::find_scsynth(None).is_none() {
+        eprintln!("skipped: scsynth is not installed");
+        return;
+    }
+    let directory = tempfile::tempdir().expect("a directory");
+    let song = directory.path().join("song.imbolc.json");
+    let mix = directory.path().join("mix.wav");
+    let (song, out) = (song.to_str().expect("text"), mix.to_str().expect("text"));
+    save_song(song);
+    let mut player = Player::start(&["--render", song, "--out", out, "--to", "4000"]);
+    // The bar.
+    player.wait_for(" %");
+    player.signal("INT");
+    assert!(!player.wait_for_exit().success());
+    assert!(player.screen().contains("imbolc-ui: cancelled"), "{}", player.screen());
+    let left = std::fs::read_dir(directory.path()).expect("it is there");
+    let left: Vec<_> = left.map(|file| file.expect("a file").file_name()).collect();
+    assert!(left.iter().all(|name| name.to_string_lossy().starts_with("song")), "{left:?}");
+}
+
 #[test]
 fn help_has_examples() {
     let help = without_terminal(&["--help"]);
