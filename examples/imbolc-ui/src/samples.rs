@@ -7,7 +7,6 @@ use std::{fmt::Display, fs, io, path::Path};
 
 use imbolc_net::{
     model::InstrumentId,
-    projects,
     studio::{
         BusSetting, Chain, ChainSetting, ChopperSetting, Content, ConvolutionSetting, DrumAction,
         DrumSetting, Effect, EffectSetting, GranularSetting, InstrumentAction, InstrumentSetting,
@@ -16,7 +15,7 @@ use imbolc_net::{
     },
     util::quantity::PadNumber,
 };
-use imbolc_supercollider::samples::content_of;
+use imbolc_supercollider::samples::{content_of, place_of};
 
 use tempfile::NamedTempFile;
 
@@ -162,7 +161,7 @@ pub fn files_of(id: InstrumentId, studio: &StudioState) -> Vec<Content> {
 pub fn missing_files(id: InstrumentId, view: &View) -> Option<String> {
     let samples = view.samples?;
     let files = files_of(id, view.studio());
-    let missing = files.iter().filter(|file| projects::sample_file(samples, file).is_none());
+    let missing = files.iter().filter(|file| place_of(samples, file).is_err());
     let missing: Vec<_> = missing.map(|file| file.name.as_str()).collect();
     (!missing.is_empty()).then(|| format!("not in samples/: {}", missing.join(", ")))
 }
