@@ -23,7 +23,7 @@ use imbolc_supercollider::{
     synth_def::{Definition, Graph},
 };
 
-use self::server_bench::{Bench, alive, run_alone, signal};
+use self::server_bench::{Bench, PipeWire, alive, run_alone, signal};
 
 /// A definition of about 3 KB.
 fn large(number: u16) -> Definition {
@@ -219,6 +219,34 @@ fn without_jack_there_is_one_line() {
     let downs = downs(&events);
     assert!(downs.len() == 1 && downs[0].starts_with("JACK does not run"), "{events:?}");
     assert!(troubles(&events).is_empty(), "{events:?}");
+}
+
+#[test]
+fn pipewire_is_used_where_only_that_runs() {
+    let Some(pipewire) = PipeWire::start() else { return };
+    let directory = pipewire.directory();
+    let variables = [("XDG_RUNTIME_DIR", directory), ("JACK_DEFAULT_SERVER", "imbolc-none")];
+    let lines = run_alone("child_with_pipewire", &variables);
+    assert_eq!(lines, ["JACK does not run: PipeWire is tried", "PipeWire at 48000 Hz"]);
+}
+
+#[test]
+#[ignore = "run by another test in a process of its own"]
+fn child_with_pipewire() {
+    let mut link = ServerLink::start(ServerOptions::default());
+    let begun = Instant::now();
+    let mut is_up = false;
+    while !is_up && begun.elapsed() < Duration::from_secs(8) {
+        link.poll().for_each(|event| match event {
+            ServerEvent::Down(why) => println!("> {why}"),
+            ServerEvent::Up(audio) => {
+                println!("> {} at {} Hz", audio.system, audio.rate);
+                is_up = true;
+            }
+            _ => {}
+        });
+        thread::sleep(Duration::from_millis(10));
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@
 //! the process ends with it.
 
 use std::{
+    collections::BTreeSet,
     convert::Infallible,
     io,
     net::{Ipv4Addr, SocketAddr, UdpSocket},
@@ -123,8 +124,8 @@ pub(super) struct Supervisor {
     late: u64,
     /// What the present process has said about its end.
     last_words: Option<String>,
-    /// The reason of the present silence that was told.
-    told: Option<String>,
+    /// The reasons of the present silence that were told.
+    told: BTreeSet<String>,
 }
 
 impl Supervisor {
@@ -160,7 +161,7 @@ impl Supervisor {
             port: 0,
             late: 0,
             last_words: None,
-            told: None,
+            told: BTreeSet::new(),
         })
     }
 
@@ -179,8 +180,7 @@ impl Supervisor {
                 End::Failed(why) => (why, false),
             };
             tracing::warn!(why, "no sound");
-            if self.told.as_ref() != Some(&why) {
-                self.told = Some(why.clone());
+            if self.told.insert(why.clone()) {
                 self.tell(ServerEvent::Down(why));
             }
             if now {
@@ -210,7 +210,7 @@ impl Supervisor {
             self.probe()?;
             self.restore()?;
             *up_since = Some(Instant::now());
-            self.told = None;
+            self.told.clear();
             self.tell(ServerEvent::Up(audio));
             self.serve()
         });

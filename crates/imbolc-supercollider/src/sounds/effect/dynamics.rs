@@ -56,7 +56,7 @@ pub(super) fn limiter<'g>(input: Stereo<'g>, limiter: &Limiter) -> Stereo<'g> {
     // for a peak; it rises as slowly as the release says.
     let loudest = peak(driven);
     let lowered = graph.limiter(loudest, ceiling, look_ahead);
-    let gain = ((lowered + OFFSET) / (late(loudest) + OFFSET)).min(1.0);
+    let gain = (lowered + OFFSET) / (late(loudest) + OFFSET);
     let gain = graph.slew(gain, release, 0.0);
     driven.map(|channel| (late(channel) * gain).clip(ceiling))
 }
