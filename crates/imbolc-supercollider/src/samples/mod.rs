@@ -121,14 +121,13 @@ fn digest_of(path: &Path) -> Result<ContentHash, BadSound> {
 }
 
 fn check_wav(path: PathBuf) -> Result<SoundFile, BadSound> {
-    let reader = hound::WavReader::new(BufReader::new(File::open(&path)?)).map_err(|error| {
-        match error {
+    let reader =
+        hound::WavReader::new(BufReader::new(File::open(&path)?)).map_err(|error| match error {
             hound::Error::IoError(error) if error.kind() != io::ErrorKind::UnexpectedEof => {
                 BadSound::Io(error)
             }
             error => BadSound::NoWav(error),
-        }
-    })?;
+        })?;
     let spec = reader.spec();
     let (frames, samples) = (reader.duration(), reader.len());
     if samples > MAX_SAMPLES {

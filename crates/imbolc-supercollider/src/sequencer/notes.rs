@@ -280,8 +280,9 @@ impl Sequencer {
     fn first_to_go(&self, now: Timestamp) -> Option<InstrumentId> {
         let strips = self.server.strips.iter();
         // How loud its held voices are, and since when it is quiet or released.
-        let mut order: BTreeMap<_, _> =
-            strips.map(|(id, own)| (*id, (own.quiet_at.is_none(), 0.0_f32, own.quiet_at))).collect();
+        let mut order: BTreeMap<_, _> = strips
+            .map(|(id, own)| (*id, (own.quiet_at.is_none(), 0.0_f32, own.quiet_at)))
+            .collect();
         for voice in self.server.voices.iter() {
             let Some((_, held, released)) = order.get_mut(&voice.instrument) else { continue };
             match voice.released {

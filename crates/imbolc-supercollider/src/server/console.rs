@@ -127,7 +127,8 @@ mod tests {
         assert_eq!(Said::of(line), None);
         let line = "exception in GraphDef_Recv: UGen 'X' not installed.";
         assert_eq!(Said::of(line), Some(Said::Refused("UGen 'X' not installed.".into())));
-        let line = "DelayN_Ctor: alloc failed, increase server's RT memory (e.g. via ServerOptions)";
+        let line =
+            "DelayN_Ctor: alloc failed, increase server's RT memory (e.g. via ServerOptions)";
         assert!(matches!(Said::of(line), Some(Said::Error(text)) if text.contains("memory")));
         let line = "FAILURE IN SERVER: /nosuch Command not found";
         assert!(matches!(Said::of(line), Some(Said::Error(text)) if text.contains("/nosuch")));

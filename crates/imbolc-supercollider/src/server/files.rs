@@ -50,10 +50,14 @@ struct Wanted {
 enum State {
     Waiting,
     LookedUp,
-    Read { since: Instant },
+    Read {
+        since: Instant,
+    },
     Loaded,
     /// Looked for again at this time.
-    Missing { again: Instant },
+    Missing {
+        again: Instant,
+    },
 }
 
 /// A file that is to be looked up.
@@ -158,7 +162,10 @@ impl Files {
         {
             wanted.state = State::Loaded;
             wanted.told = None;
-            return Some(ServerEvent::Loaded(content, Buffer { number, frames, channels, rate: *rate }));
+            return Some(ServerEvent::Loaded(
+                content,
+                Buffer { number, frames, channels, rate: *rate },
+            ));
         }
         wanted.miss(now, &content, &BadSound::Refused)
     }

@@ -143,7 +143,9 @@ impl Supervisor {
         // The thread notices by then that nobody listens.
         reading.set_read_timeout(Some(Duration::from_millis(500)))?;
         let packets = answers.clone();
-        thread::Builder::new().name("scsynth-osc".into()).spawn(move || read(&reading, &packets))?;
+        thread::Builder::new()
+            .name("scsynth-osc".into())
+            .spawn(move || read(&reading, &packets))?;
         let files = Files::new(options.samples.clone());
         Ok(Self {
             options,
@@ -317,7 +319,9 @@ impl Supervisor {
                 silent += 1;
                 if silent > SILENT_POLLS {
                     let system = self.system.name();
-                    return Err(End::Failed(format!("{system} asks scsynth for no audio any more")));
+                    return Err(End::Failed(format!(
+                        "{system} asks scsynth for no audio any more"
+                    )));
                 }
             }
             let Heard::Reply(reply) = self.next(next_poll)? else { continue };
@@ -387,8 +391,13 @@ impl Supervisor {
                 }
             }
             ("/status.reply", args) => {
-                if let [.., OscType::Float(cpu), OscType::Float(peak_cpu), _, OscType::Double(rate)] =
-                    *args
+                if let [
+                    ..,
+                    OscType::Float(cpu),
+                    OscType::Float(peak_cpu),
+                    _,
+                    OscType::Double(rate),
+                ] = *args
                 {
                     let load = Load { cpu, peak_cpu, late: self.late, sample_rate: rate };
                     self.meter(ServerEvent::Status(load));
@@ -417,7 +426,9 @@ impl Supervisor {
                 Said::Refused(why) => self.definitions.heard(why),
                 Said::Error(text) => self.tell(ServerEvent::Trouble(text)),
                 Said::NoJack => return Err(self.no_jack()),
-                Said::JackGone => self.last_words = Some(format!("{} has ended", self.system.name())),
+                Said::JackGone => {
+                    self.last_words = Some(format!("{} has ended", self.system.name()))
+                }
                 Said::PortTaken => {
                     self.last_words = Some("the port of scsynth was taken meanwhile".into());
                 }

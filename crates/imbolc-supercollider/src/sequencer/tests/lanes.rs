@@ -2,8 +2,8 @@
 
 use imbolc_net::{
     studio::{
-        AutomationAction, EffectKind, EffectSetting, FilterKind, FilterParameter, FilterSetting,
-        InstrumentParameter, DelaySetting, NoteValue, SessionParameter, SlotId, Target,
+        AutomationAction, DelaySetting, EffectKind, EffectSetting, FilterKind, FilterParameter,
+        FilterSetting, InstrumentParameter, NoteValue, SessionParameter, SlotId, Target,
     },
     util::quantity::{Amount, Hertz},
 };

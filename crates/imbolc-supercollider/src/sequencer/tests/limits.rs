@@ -1,6 +1,9 @@
 //! More voices and strips than there can be.
 
-use imbolc_net::{studio::EnvelopeSetting, util::quantity::{Amount, Seconds}};
+use imbolc_net::{
+    studio::EnvelopeSetting,
+    util::quantity::{Amount, Seconds},
+};
 
 use super::{
     super::{MAX_STRIPS, MAX_VOICES},

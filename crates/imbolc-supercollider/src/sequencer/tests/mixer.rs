@@ -2,8 +2,9 @@
 
 use imbolc_net::{
     studio::{
-        BusParameter, BusSendSetting, BusSetting, LayerGroupId, LayerGroupSetting, MasterSetting,
-        Output, SendsSetting, BusInputSetting, SourceSetting, AutomationAction, Target, EffectKind, SlotId,
+        AutomationAction, BusInputSetting, BusParameter, BusSendSetting, BusSetting, EffectKind,
+        LayerGroupId, LayerGroupSetting, MasterSetting, Output, SendsSetting, SlotId,
+        SourceSetting, Target,
     },
     util::quantity::{Amount, Decibels, Pan},
 };

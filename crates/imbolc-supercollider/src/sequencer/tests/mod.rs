@@ -93,8 +93,7 @@ impl Stage {
             if let PlaybackEvent::Automated { target, value } = event.what {
                 lanes.insert(target, value);
             }
-            let urgency =
-                if live && event.time == now { Urgency::AtOnce } else { Urgency::OnTime };
+            let urgency = if live && event.time == now { Urgency::AtOnce } else { Urgency::OnTime };
             sequencer.play(&event, urgency, now, output!());
         }
         lanes.retain(|target, _| state.automation.lane(target).is_some());

@@ -2,12 +2,12 @@
 
 use imbolc_net::{
     studio::{
-        AutomationAction, BusInputSetting, BusParameter, BusSetting, ClickSetting, CompressorSetting, Content, ContentHash, Curve, DrumAction, DrumSetting,
-        EffectKind, EffectSetting, EnvelopeParameter, FilterKind, FilterParameter,
-        FilterSetting, InstrumentParameter, LfoSetting, LfoTarget, LoopRegion, MasterParameter,
-        MasterSetting, Note, NoteValue, Output, PadSetting, PadSound, PianoRollAction, Point,
-        SendsSetting, SessionParameter, SessionSetting, SlotId, SourceSetting, Target,
-        TransportAction,
+        AutomationAction, BusInputSetting, BusParameter, BusSetting, ClickSetting,
+        CompressorSetting, Content, ContentHash, Curve, DrumAction, DrumSetting, EffectKind,
+        EffectSetting, EnvelopeParameter, FilterKind, FilterParameter, FilterSetting,
+        InstrumentParameter, LfoSetting, LfoTarget, LoopRegion, MasterParameter, MasterSetting,
+        Note, NoteValue, Output, PadSetting, PadSound, PianoRollAction, Point, SendsSetting,
+        SessionParameter, SessionSetting, SlotId, SourceSetting, Target, TransportAction,
     },
     util::quantity::{Amount, Bpm, NoteLength, Probability},
 };
@@ -82,12 +82,8 @@ fn setting() -> BoxedStrategy<InstrumentSetting> {
 
 fn target() -> BoxedStrategy<Target> {
     use InstrumentParameter::{Amp, Filter, Level, Solo};
-    let of_instrument = select(vec![
-        Filter(FilterParameter::Cutoff),
-        Level,
-        Solo,
-        Amp(EnvelopeParameter::Sustain),
-    ]);
+    let of_instrument =
+        select(vec![Filter(FilterParameter::Cutoff), Level, Solo, Amp(EnvelopeParameter::Sustain)]);
     prop_oneof![
         4 => (instrument(), of_instrument).prop_map(|(id, own)| Target::Instrument(id, own)),
         1 => bus().prop_map(|bus| Target::Bus(bus, BusParameter::Mute)),
@@ -121,9 +117,9 @@ fn action() -> BoxedStrategy<NetworkAction> {
         }),
         1 => Just(PianoRollAction::Clear),
     ];
-    let pad = (0_u8..3)
-        .prop_map(move |pad| DrumSetting::Pad(
-            PadNumber::of(pad), PadSetting::Sound(PadSound::Sample(file.clone()))));
+    let pad = (0_u8..3).prop_map(move |pad| {
+        DrumSetting::Pad(PadNumber::of(pad), PadSetting::Sound(PadSound::Sample(file.clone())))
+    });
     prop_oneof![
         8 => on_instrument(setting().prop_map(InstrumentAction::Set).boxed()),
         6 => on_instrument((pitch(), 1_u8..=127)
