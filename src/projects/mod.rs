@@ -17,7 +17,7 @@ use std::{
 
 use parking_lot::Mutex;
 
-pub use store::Store;
+pub use self::store::Store;
 
 use self::files::{Files, keep};
 use crate::{
@@ -47,6 +47,13 @@ fn data_directory(variable: impl Fn(&'static str) -> Option<OsString>) -> Option
     }
 }
 
+/// The directory with the samples, wavetables and impulse responses of the projects in
+/// `directory`: its directory `samples`, which need not exist.
+#[must_use]
+pub fn samples_directory(directory: &Path) -> PathBuf {
+    directory.join("samples")
+}
+
 /// Lists what is in `directory` in the initial state of a session. The directory is created
 /// if it does not exist. If a program ended with unsaved work, the
 /// [notice](ProjectNotice::Kept) says so, until a session with the [jobs](jobs()) begins.
@@ -70,6 +77,14 @@ pub fn list_in(state: &mut StudioState, directory: &Path) -> Result<(), OpenErro
         projects.notice = name.map_or(ProjectNotice::Nothing, ProjectNotice::Kept);
     }
     Ok(())
+}
+
+/// Reads a project file, wherever it is, for a program that opens one without a session.
+///
+/// # Errors
+/// If the file does not exist, is too large, or is not a valid project.
+pub fn read(file: &Path) -> Result<StudioState, ProjectFailure> {
+    document::decode_project(&store::read_whole(file)?)
 }
 
 /// The jobs that save and load projects in `directory`, which exists: see [`list_in`].

@@ -122,7 +122,7 @@ impl Store {
         file: &Path,
         mode: Option<&Permissions>,
     ) -> Result<(), ProjectFailure> {
-        let whole = read(file).and_then(|document| {
+        let whole = read_whole(file).and_then(|document| {
             match document::decode_project(&document) {
                 // It cannot be read here, but by a newer program.
                 Ok(_) | Err(ProjectFailure::OtherVersion { .. }) => Ok(document),
@@ -188,7 +188,7 @@ impl Store {
     }
 
     fn load_from(&self, name: &ProjectName, suffix: &str) -> Result<StudioState, ProjectFailure> {
-        document::decode_project(&read(&self.path(name, suffix)?)?)
+        document::decode_project(&read_whole(&self.path(name, suffix)?)?)
     }
 
     /// Deletes the file of `name` and its backup.
@@ -314,7 +314,8 @@ fn write_beside(
     written().map_err(|error: io::Error| ProjectFailure::disk(&error))
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, ProjectFailure> {
+/// The bytes of a file, at most those of the largest project.
+pub(super) fn read_whole(path: &Path) -> Result<Vec<u8>, ProjectFailure> {
     // To open a FIFO would wait for a writer.
     check_is_file(path, &fs::metadata(path)?)?;
     let mut bytes = Vec::new();

@@ -5,7 +5,7 @@ use std::{fs, path::PathBuf};
 
 use imbolc_net::{
     model::{InstrumentId, Model as _},
-    projects::Store,
+    projects::{self, Store},
     studio::{
         ChainSetting, EffectKind, InstrumentAction, InstrumentSetting, MAX_SLOTS, Name,
         NetworkAction, ProjectName, SlotId, SourceKind, Studio, StudioState,
@@ -82,6 +82,7 @@ fn projects_of_every_version_still_open() {
         let opened = store.load(&name(version)).unwrap();
         copies.save(&name(version), &opened).unwrap();
         let file = format!("version-{version}.imbolc.json");
+        assert_eq!(projects::read(&golden().join(&file)), Ok(opened));
         let old = studio_of(&fs::read(golden().join(&file)).unwrap());
         let new = studio_of(&fs::read(directory.0.join(&file)).unwrap());
         for (part, old) in old.as_object().unwrap() {

@@ -4,9 +4,11 @@
 //!
 //! | module | job |
 //! |---|---|
-//! | [`render`] | offline: a score, and the WAV files that `scsynth` makes of it |
+//! | [`doctor`] | what is installed and what runs |
+//! | [`engine`] | what is played goes to a live server |
 //! | [`server`] | `scsynth` as a child process: boot, watch, restart, load |
 //! | [`samples`] | files beside the project: look-up, digest, header |
+//! | [`render`] | offline: a score, and the WAV files that `scsynth` makes of it |
 //! | [`sequencer`] *(pure)* | what is played becomes timed messages: strips, voices, parameters |
 //! | [`sounds`] *(pure)* | each kind of source and effect as a graph of units |
 //! | [`synth_def`] *(pure)* | graphs of units, checked and encoded as SynthDefs |
@@ -20,6 +22,8 @@
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used))]
 
 pub mod commands;
+pub mod doctor;
+pub mod engine;
 pub mod output;
 pub mod render;
 pub mod samples;

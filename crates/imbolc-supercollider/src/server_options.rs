@@ -7,12 +7,19 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::synth_def;
+use crate::{sequencer, synth_def};
 
 /// Audio buses, outputs included.
 pub const AUDIO_BUSES: u32 = 4096;
-/// Control buses.
-pub const CONTROL_BUSES: u32 = 131_072;
+
+/// Output channels of the sound card; the first two are the master.
+pub const OUTPUTS: u32 = 8;
+
+/// Input channels of the sound card: as many as an audio input can name.
+pub const INPUTS: u32 = 64;
+
+/// Control buses: those of the sequencer, and a few for those who watch the server.
+pub const CONTROL_BUSES: u32 = sequencer::CONTROL_BUSES + 16;
 
 /// The sizes of the server's tables: for 256 strips at a time, and their voices.
 #[must_use]
@@ -38,8 +45,14 @@ pub fn sizes() -> Vec<String> {
 pub fn find_scsynth(given: Option<&Path>) -> Option<PathBuf> {
     match given {
         Some(path) => path.is_file().then(|| path.to_owned()),
-        None => env::split_paths(&env::var_os("PATH")?)
-            .map(|folder| folder.join("scsynth"))
-            .find(|path| path.is_file()),
+        None => find_program("scsynth"),
     }
+}
+
+/// The first file of this name on PATH.
+#[must_use]
+pub fn find_program(name: &str) -> Option<PathBuf> {
+    env::split_paths(&env::var_os("PATH")?)
+        .map(|folder| folder.join(name))
+        .find(|path| path.is_file())
 }

@@ -52,8 +52,11 @@ const KINDS: [EffectKind; 15] = [
 #[derive(Debug)]
 struct Bench {
     scsynth: PathBuf,
+    rate: u32,
     score: Score,
     rows: u32,
+    /// The sample at which new synths begin.
+    now: u64,
     next_node: i32,
     next_parameter: u32,
     files: Responses,
@@ -87,11 +90,17 @@ impl BusSignals for Key {
 impl Bench {
     /// With a stimulus; `None`, and a line that says so, without `scsynth`.
     fn new(stimulus: impl for<'g> Fn(&'g Graph) -> Stereo<'g>) -> Option<Self> {
+        Self::at(RATE, stimulus)
+    }
+
+    fn at(rate: u32, stimulus: impl for<'g> Fn(&'g Graph) -> Stereo<'g>) -> Option<Self> {
         let scsynth = scsynth()?;
         let mut bench = Self {
             scsynth,
-            score: Score::new(RATE),
+            rate,
+            score: Score::new(rate),
             rows: 0,
+            now: 0,
             next_node: 1000,
             next_parameter: 0,
             files: Responses::default(),
@@ -117,7 +126,7 @@ impl Bench {
         let id = NodeId(self.next_node);
         self.next_node += 1;
         messages.push(commands::new_synth(name, id, place, &controls));
-        self.score.send_at(0, messages);
+        self.score.send_at(self.now, messages);
     }
 
     /// Has the stimulus on the next two channels, and an effect on it. Returns its row.
@@ -199,7 +208,9 @@ impl Bench {
 
     fn render(self, samples: usize) -> Vec<Sound> {
         let mut sound =
-            render_score(&self.scsynth, self.score, self.rows * 2, samples as u64).0.into_iter();
+            render_score(&self.scsynth, self.score, (self.rate, self.rows * 2), samples as u64)
+                .0
+                .into_iter();
         let mut rows = Vec::new();
         while let (Some(left), Some(right)) = (sound.next(), sound.next()) {
             rows.push(Sound(vec![left, right]));
@@ -237,6 +248,21 @@ fn click(graph: &Graph) -> Stereo<'_> {
 fn sine(graph: &Graph) -> Stereo<'_> {
     let sine = graph.sine(1000.0, 0.0) * 0.5;
     [sine, sine * 0.1]
+}
+
+fn loud_on_the_right(graph: &Graph) -> Stereo<'_> {
+    let [loud, soft] = sine(graph);
+    [soft, loud]
+}
+
+fn sine_with_offset(graph: &Graph) -> Stereo<'_> {
+    sine(graph).map(|channel| channel + 0.1)
+}
+
+/// A sine whose level moves up and down by half a decibel.
+fn wavering_sine(graph: &Graph) -> Stereo<'_> {
+    let level = graph.sine(9.0, 0.0) * 0.05 + 1.0;
+    sine(graph).map(|channel| channel * level)
 }
 
 /// The largest difference of two sounds, in dBFS.
@@ -490,27 +516,158 @@ fn effects_are_silent_after_their_tail() {
 }
 
 #[test]
-fn extremes_of_all_parameters_stay_bounded() {
-    let Some(mut bench) = Bench::new(tones) else { return };
+fn turned_knobs_do_not_click() {
+    const TURN: usize = 24_000;
+
+    let Some(mut bench) = Bench::new(sine) else { return };
     let hall = hall(&mut bench);
     let mut rows = Vec::new();
     for kind in KINDS {
-        for (even, odd) in [(0.0, 0.0), (1.0, 1.0), (0.0, 1.0), (1.0, 0.0)] {
-            let mut effect = exercised(kind, &hall);
-            for (index, parameter) in parameters(&effect).into_iter().enumerate() {
-                effect = with(effect, parameter, if index % 2 == 0 { even } else { odd });
+        let effect = exercised(kind, &hall);
+        for parameter in parameters(&effect) {
+            for part in [0.1, 0.8] {
+                let moved = with(effect.clone(), parameter, part);
+                let [before, after] =
+                    [&effect, &moved].map(|own| build_effect(own, &bench.surroundings()).unwrap());
+                if before.definition != after.definition {
+                    continue;
+                }
+                let place = bench.next_parameter;
+                rows.push((parameter, part, bench.effect(&effect)));
+                let turn = commands::set_buses(place, &after.values);
+                bench.score.send_at(TURN as u64, vec![turn]);
             }
-            rows.push((bench.effect(&effect), effect));
         }
     }
-    let sounds = bench.render(48_000);
-    for (row, effect) in rows {
-        let values = || sounds[row].0.iter().flatten();
-        assert!(values().all(|value| value.is_finite()), "{effect:?}");
-        // Six bands of 24 dB each, and otherwise one gain.
-        let bound = if effect.kind() == EffectKind::Equaliser { 6.0 * 24.0 } else { 24.0 };
-        let peak = sounds[row].peak(0..48_000);
-        assert!(peak < bound, "{peak} dB: {effect:?}");
+    let sounds = bench.render(2 * TURN);
+    let steepest = |row: usize, range: std::ops::Range<usize>| {
+        let steps = sounds[row].left()[range].windows(2).map(|pair| (pair[1] - pair[0]).abs());
+        steps.fold(0.0, f32::max)
+    };
+    let mut clicks = Vec::new();
+    for (parameter, part, row) in rows {
+        let quiet = steepest(row, 12_000..TURN).max(steepest(row, TURN + 12_000..2 * TURN));
+        let turn = steepest(row, TURN..TURN + 12_000);
+        // A filter may pass its resonance on the way; a crushed signal is nothing but steps.
+        let steps = matches!(parameter, EffectParameter::BitCrusher(_));
+        if turn > quiet * 2.5 && !steps {
+            clicks.push(format!("{parameter:?} to {part}: {turn} after {quiet}"));
+        }
+    }
+    assert!(clicks.is_empty(), "{}", clicks.join("\n"));
+}
+
+#[test]
+fn new_effects_are_silent_in_used_memory() {
+    let Some(mut bench) = Bench::new(tones) else { return };
+    let hall = hall(&mut bench);
+    let first = bench.next_node;
+    let rows = KINDS.map(|kind| {
+        let effect = exercised(kind, &hall);
+        let row = bench.effect(&effect);
+        (kind, row, build_effect(&effect, &bench.surroundings()).unwrap())
+    });
+    let old: Vec<_> = (first..bench.next_node).map(|id| commands::free(NodeId(id))).collect();
+    bench.score.send_at(STIMULUS as u64 + 4800, old);
+    bench.now = STIMULUS as u64 + 9600;
+    for (_, row, built) in &rows {
+        bench.synth(built, &[(BUS, *row as f32 * 2.0)]);
+    }
+    let sounds = bench.render(STIMULUS + 48_000);
+    for (kind, row, _) in rows {
+        assert!(sounds[row].peak(0..STIMULUS) > -20.0, "{kind:?}");
+        let peak = sounds[row].peak(STIMULUS + 4864..STIMULUS + 48_000);
+        assert_eq!(peak, -200.0, "{kind:?}");
+    }
+}
+
+#[test]
+fn extremes_of_all_parameters_stay_bounded() {
+    // At the lower rate, the highest frequencies of the filters are beyond its half.
+    for rate in [RATE, 16_000] {
+        let Some(mut bench) = Bench::at(rate, tones) else { return };
+        let hall = hall(&mut bench);
+        let mut rows = Vec::new();
+        for kind in KINDS {
+            for (even, odd) in [(0.0, 0.0), (1.0, 1.0), (0.0, 1.0), (1.0, 0.0)] {
+                let mut effect = exercised(kind, &hall);
+                for (index, parameter) in parameters(&effect).into_iter().enumerate() {
+                    effect = with(effect, parameter, if index % 2 == 0 { even } else { odd });
+                }
+                rows.push((bench.effect(&effect), effect));
+            }
+        }
+        let band = Band {
+            frequency: Hertz::of(20_000.0),
+            gain: Gain::of(24.0),
+            quality: Quality::of(0.7),
+        };
+        for effect in [
+            Effect::Equaliser(Arc::new(Equaliser { presence: band, ..Equaliser::default() })),
+            Effect::Equaliser(Arc::new(Equaliser { high: band, ..Equaliser::default() })),
+            Effect::Distortion(Distortion { tone: band.frequency, ..Distortion::default() }),
+            Effect::Phaser(Phaser { centre: band.frequency, ..Phaser::default() }),
+        ] {
+            rows.push((bench.effect(&effect), effect));
+        }
+        let sounds = bench.render(48_000);
+        for (row, effect) in rows {
+            let mut values = sounds[row].0.iter().flatten();
+            assert!(values.all(|value| value.is_finite()), "{effect:?}");
+            // Six bands of 24 dB each, and otherwise one gain.
+            let bands = effect.kind() == EffectKind::Equaliser;
+            let bound = if bands { 6.0 * 24.0 } else { 24.0 };
+            let peak = sounds[row].peak(0..48_000);
+            assert!(peak < bound, "{peak} dB at {rate} Hz: {effect:?}");
+        }
+    }
+}
+
+#[test]
+fn highest_feedback_does_not_run_away() {
+    const SECONDS: usize = 8;
+
+    let Some(mut bench) = Bench::new(sine) else { return };
+    let delay = Delay {
+        time: Seconds::of(0.01),
+        feedback: Amount::of(1.0),
+        damping: Hertz::of(20_000.0),
+        mix: Amount::of(1.0),
+        ..Delay::default()
+    };
+    // Of 1 kHz, all of them have whole periods.
+    let effects = [
+        Effect::Delay(delay),
+        Effect::Delay(Delay { ping_pong: true, ..delay }),
+        Effect::Reverb(Reverb {
+            decay: Seconds::of(60.0),
+            mix: Amount::of(1.0),
+            ..Reverb::default()
+        }),
+        Effect::Flanger(Flanger {
+            depth: Amount::of(0.0),
+            feedback: Feedback::of(1.0),
+            mix: Amount::of(1.0),
+            ..Flanger::default()
+        }),
+        Effect::Phaser(Phaser {
+            centre: Hertz::of(1000.0),
+            depth: Octaves::of(0.0),
+            feedback: Amount::of(1.0),
+            mix: Amount::of(1.0),
+            ..Phaser::default()
+        }),
+    ];
+    let rows = effects.clone().map(|effect| bench.effect(&effect));
+    let sounds = bench.render(SECONDS * RATE as usize);
+    for (row, effect) in rows.into_iter().zip(effects) {
+        let seconds = (0..SECONDS)
+            .map(|second| sounds[row].peak(second * RATE as usize..(second + 1) * RATE as usize));
+        let peaks: Vec<_> = seconds.collect();
+        // An echo is at most four times full scale.
+        assert!(peaks.iter().all(|peak| *peak < 13.1), "{peaks:?}: {effect:?}");
+        assert!(peaks[SECONDS - 1] < peaks[SECONDS - 2] + 0.5, "{peaks:?}: {effect:?}");
+        assert!(peaks[SECONDS - 1] > -30.0, "{peaks:?}: {effect:?}");
     }
 }
 
@@ -602,6 +759,87 @@ fn compressor_divides_the_excess_on_both_channels() {
         let own = gain(own, channel, input);
         assert!((own + 9.0).abs() < 0.3, "{own} dB on channel {channel}");
         assert_eq!(gain(silent, channel, input).round(), 0.0);
+    }
+}
+
+#[test]
+fn dynamics_turn_both_channels_down_alike() {
+    let Some(mut bench) = Bench::new(loud_on_the_right) else { return };
+    let limiter = Limiter { ceiling: Decibels::of(-20.0), ..Limiter::default() };
+    let rows = [Effect::Compressor(Compressor::default()), Effect::Limiter(limiter)]
+        .map(|effect| bench.effect(&effect));
+    let sounds = bench.render(48_000);
+    for (row, loudest) in rows.into_iter().zip([-15.0, -20.0]) {
+        let [left, right] = [0, 1].map(|channel| peak(&sounds[row].0[channel][24_000..]));
+        assert!(
+            (right - loudest).abs() < 0.3 && (left - loudest + 20.0).abs() < 0.3,
+            "{left}, {right}"
+        );
+    }
+}
+
+#[test]
+fn effects_remove_the_constant_part_that_they_make() {
+    let Some(mut bench) = Bench::new(sine_with_offset) else { return };
+    let rectified = bench.effect(&Effect::Distortion(Distortion {
+        curve: DistortionCurve::Rectify,
+        ..Distortion::default()
+    }));
+    let echoes = bench.effect(&Effect::Delay(Delay {
+        time: Seconds::of(0.01),
+        feedback: Amount::of(1.0),
+        mix: Amount::of(1.0),
+        ..Delay::default()
+    }));
+    let sounds = bench.render(192_000);
+    let mean = |row: usize| sounds[row].right()[144_000..].iter().sum::<f32>() / 48_000.0;
+    assert!(mean(rectified).abs() < 0.01, "{}", mean(rectified));
+    // What comes in goes out again once.
+    assert!((mean(echoes) - 0.1).abs() < 0.05, "{}", mean(echoes));
+}
+
+#[test]
+fn gate_does_not_flutter_at_its_threshold() {
+    let Some(mut bench) = Bench::new(wavering_sine) else { return };
+    let dry = bench.row(None);
+    let gate = bench.effect(&Effect::Gate(Gate {
+        threshold: Decibels::of(-6.1),
+        hold: Seconds::of(0.0),
+        release: Seconds::of(0.001),
+        ..Gate::default()
+    }));
+    let sounds = bench.render(96_000);
+    let [dry, gated] = [dry, gate].map(|row| sounds[row].rms(24_000..96_000));
+    assert!((dry - gated).abs() < 0.01, "{dry} dB, {gated} dB");
+}
+
+#[test]
+fn tail_is_half_a_minute_at_most() {
+    let surroundings =
+        Surroundings { beat: 0.5, files: &Responses::default(), buses: &Key, offline: true };
+    let delay = Delay { feedback: Amount::of(1.0), ..Delay::default() };
+    assert_eq!(tail_of(&Effect::Delay(delay), &surroundings), 30.0);
+}
+
+#[test]
+fn limiter_delays_by_whole_samples_at_each_rate() {
+    for rate in [44_100, 48_000, 96_000] {
+        let Some(mut bench) = Bench::at(rate, tones) else { return };
+        let dry = bench.row(None);
+        let times = [0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.125];
+        let rows = times.map(|seconds| {
+            bench.effect(&Effect::Limiter(Limiter {
+                look_ahead: Seconds::of(seconds),
+                ..Limiter::default()
+            }))
+        });
+        let sounds = bench.render(30_000);
+        for (row, seconds) in rows.into_iter().zip(times) {
+            let half = seconds.log2().ceil().exp2() / 2.0 * rate as f32;
+            let expected = later(&sounds[dry], half.ceil() as usize * 2);
+            let difference = difference(&sounds[row], &expected);
+            assert_eq!(difference, -200.0, "{seconds} s at {rate} Hz");
+        }
     }
 }
 

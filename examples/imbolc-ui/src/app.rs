@@ -4,6 +4,7 @@
 //! It never waits, and it knows no terminal: the event loop feeds it and draws it.
 
 mod added;
+mod background;
 mod input;
 mod join_address;
 mod keyboard;
@@ -19,11 +20,12 @@ use imbolc_net::{
     model::{DirtyFlags, InstrumentId},
     protocol::Refusal,
     studio::{
-        self, Action, ClientState, Layer, LayerAction, Metering, NavigationAction, SelectionAction,
-        SoundEngine, TransportAction,
+        self, Action, ClientState, Layer, LayerAction, Metering, NavigationAction, NetworkAction,
+        SelectionAction, SoundEngine, TransportAction,
     },
     util::quantity::{Decibels, Ticks},
 };
+use imbolc_supercollider::server::ServerOptions;
 use ratatui::Frame;
 
 pub(crate) use self::layout::{bar_beat_tick, read_place, short_place};
@@ -32,6 +34,7 @@ use self::{join_address::JoinAddress, keyboard::Keyboard, question::Question};
 use crate::{
     describe,
     intent::Intent,
+    job::Job,
     messages::{MessageLog, Tone},
     palette::Palette,
     pane::{self, KeyHelp, Pane},
@@ -48,6 +51,7 @@ pub const GLOBAL_KEYS: &[KeyHelp] = &[
     ("c", "claim, release an instrument"),
     ("P", "take, release the privilege"),
     ("k", "play notes; Esc: back"),
+    ("!", "panic: silence everything"),
     (":", "enter a command"),
     ("?", "show this help"),
     ("Ctrl-L", "draw the screen anew"),
@@ -77,6 +81,9 @@ pub struct App {
     /// What waits for a confirmation.
     question: Option<Question>,
     unsaved: UnsavedWork,
+    sound: ServerOptions,
+    /// What is under way in the background.
+    job: Option<Job>,
     quit_requested: bool,
 }
 
@@ -120,9 +127,10 @@ pub enum Pace {
 }
 
 impl App {
-    /// A screen for the participant that `studio` belongs to.
+    /// A screen for the participant that `studio` belongs to. `sound` says where this machine
+    /// has `scsynth` and the files of the session.
     #[must_use]
-    pub fn new(studio: Arc<dyn Dispatcher>) -> Self {
+    pub fn new(studio: Arc<dyn Dispatcher>, sound: ServerOptions) -> Self {
         let state = studio.state();
         let mut client = ClientState::default();
         let me = studio.identity();
@@ -160,6 +168,8 @@ impl App {
             stale: true,
             question: None,
             unsaved: UnsavedWork::default(),
+            sound,
+            job: None,
             quit_requested: false,
             studio,
         }
@@ -232,6 +242,7 @@ impl App {
             self.end_note(action);
         }
         self.stale |= self.messages.pass(now);
+        self.follow_job();
     }
 
     /// When [`tick`](Self::tick) has something to do, if it will.
@@ -253,7 +264,12 @@ impl App {
         let moves =
             metering.playing || self.last_metering.as_ref().is_some_and(|last| *last != metering);
         let sounds = metering.peaks.iter().any(|peak| *peak > Decibels::MIN);
-        if self.stale || moves || sounds || now < self.changed_at + SETTLE_TIME {
+        if self.stale
+            || moves
+            || sounds
+            || self.job.is_some()
+            || now < self.changed_at + SETTLE_TIME
+        {
             return Pace::Fast;
         }
         let state = self.studio.state();
@@ -278,7 +294,8 @@ impl App {
 
     /// Draws a frame.
     pub fn draw(&mut self, frame: &mut Frame) {
-        let view = View::new(&*self.studio, &self.client, &self.messages, &mut self.unsaved);
+        let mut view = View::new(&*self.studio, &self.client, &self.messages, &mut self.unsaved);
+        view.samples = self.sound.samples.as_deref();
         self.last_metering = Some(view.metering.clone());
         let join_address = match view.status {
             Status::Hosting { address: Some(address) } => {
@@ -301,6 +318,7 @@ impl App {
                 palette: &self.palette,
                 question: self.question.as_ref(),
                 join_address,
+                job: self.job.as_ref().map(Job::text),
                 help_from: self.help_from,
                 lowest_key: self.keyboard.lowest(),
             };
@@ -353,10 +371,12 @@ impl App {
             }
             KeyCode::Char('P') if view.is_privileged() => Intent::ReleasePrivilege,
             KeyCode::Char('P') => Intent::RequestPrivilege,
+            KeyCode::Char('!') => NetworkAction::Panic.into(),
             KeyCode::Char('k') => Action::from(LayerAction::Push(Layer::Keyboard)).into(),
             KeyCode::Char(':') => Intent::OpenPalette(String::new()),
             KeyCode::Char('?') => Action::from(LayerAction::Push(Layer::Help)).into(),
             KeyCode::Char('q') => Intent::Quit,
+            KeyCode::Esc if self.job.is_some() => Intent::CancelJob,
             _ => return None,
         };
         Some(intent)
@@ -452,6 +472,9 @@ impl App {
                 self.palette.open_value(&command, &value);
                 return self.local(LayerAction::Push(Layer::Command));
             }
+            Intent::Bounce { file, bars } => return self.bounce(file, bars),
+            Intent::ChooseFile { file, slot } => return self.choose_file(file, slot),
+            Intent::CancelJob => return self.cancel_job(),
             Intent::ShowError(why) => return self.messages.refuse(why),
             Intent::Quit => return self.quit_requested = true,
         };

@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 
-use clap::Parser;
+use clap::{Args, Parser, ValueEnum};
 use imbolc_net::protocol::framing::Codec;
 
 /// The options of the command line.
@@ -22,6 +22,11 @@ Examples:
   imbolc-ui --connect 192.168.1.100            join a session
   imbolc-ui --connect 192.168.1.100 --own 1,2  ask for instruments 1 and 2
   imbolc-ui --discover                         list the sessions on the LAN
+  imbolc-ui --doctor                           find out why there is no sound
+  imbolc-ui --render song.imbolc.json --out mix.wav
+
+The sound comes from scsynth, SuperCollider's server (Debian: apt install \
+supercollider-server jackd2), on the machine that hosts or plays alone.
 
 In the studio, press ? for the keys and : for a command."
 )]
@@ -78,9 +83,81 @@ pub struct Arguments {
     #[arg(long, value_name = "NAME")]
     pub codec: Option<Codec>,
 
+    /// What makes the sound
+    #[arg(long, value_name = "NAME", default_value = "auto")]
+    #[arg(conflicts_with_all = ["connect", "discover"])]
+    pub engine: EngineChoice,
+
+    /// The program scsynth, instead of the one on PATH
+    #[arg(long, value_name = "PATH")]
+    pub scsynth: Option<PathBuf>,
+
+    /// Whether to render a project, and how
+    #[command(flatten)]
+    pub render: RenderArguments,
+
+    /// Say what is installed for sound and what is missing, play a quiet tone, and end; the exit
+    /// status is 0 if sound works
+    #[arg(long, conflicts_with_all = ["server", "connect", "discover", "render"])]
+    pub doctor: bool,
+
     /// Write a log to this file; the level is set by `RUST_LOG`.
     #[arg(long, value_name = "FILE", help = LOG_HELP)]
     pub log: Option<PathBuf>,
+}
+
+/// What makes the sound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum EngineChoice {
+    /// scsynth as soon as it is there; until then time runs on in silence
+    Auto,
+    /// The same, but the program ends with a line if scsynth is not installed
+    Supercollider,
+    /// None: time, notes and meters without sound
+    Silent,
+}
+
+/// The options for rendering a project.
+#[derive(Args, Clone, Debug)]
+pub struct RenderArguments {
+    /// Render this project to a WAV file, without a screen, and end. Its samples are looked up in
+    /// `samples/` beside it
+    #[arg(long, value_name = "PROJECT", requires = "out")]
+    #[arg(conflicts_with_all = ["server", "connect", "discover", "engine"])]
+    pub render: Option<PathBuf>,
+
+    /// The WAV file
+    #[arg(long, value_name = "FILE", requires = "render")]
+    pub out: Option<PathBuf>,
+
+    /// The first bar to render, from 1
+    #[arg(long, value_name = "BAR", requires = "render", value_parser = clap::value_parser!(u32).range(1..))]
+    pub from: Option<u32>,
+
+    /// The last bar to render; needed if the music repeats for ever
+    #[arg(long, value_name = "BAR", requires = "render", value_parser = clap::value_parser!(u32).range(1..))]
+    pub to: Option<u32>,
+
+    /// The sample rate in Hz
+    #[arg(long, value_name = "HZ", requires = "render", default_value_t = 48_000)]
+    pub rate: u32,
+
+    /// Write 32-bit floats instead of 16-bit integers
+    #[arg(long, requires = "render")]
+    pub float: bool,
+
+    /// A directory for a WAV file of each instrument and bus
+    #[arg(long, value_name = "DIR", requires = "render")]
+    pub stems: Option<PathBuf>,
+}
+
+/// What is wrong with a command line, in one line.
+#[must_use]
+pub fn one_line(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let lines = text.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:"));
+    let lines: Vec<_> = lines.filter(|line| !line.is_empty()).collect();
+    lines.join(" ").trim_start_matches("error: ").to_owned()
 }
 
 /// The help text of `--log`.
@@ -99,7 +176,31 @@ mod tests {
         assert!(parse("imbolc-ui --server --connect there").is_err());
         assert!(parse("imbolc-ui --tui").is_err());
         assert_eq!(parse("imbolc-ui --connect there --own 1,2,3").unwrap().own, [1, 2, 3]);
+        assert!(parse("imbolc-ui").unwrap().engine == EngineChoice::Auto);
+        let render = parse("imbolc-ui --render a.imbolc.json --out b.wav --to 8").unwrap().render;
+        assert_eq!((render.from, render.to, render.rate), (None, Some(8), 48_000));
         // The default address accepts IPv4 and IPv6.
         assert_eq!(parse("imbolc-ui --server").unwrap().bind, "[::]:9999");
+    }
+
+    #[test]
+    fn contradictions_of_options_are_one_line() {
+        for (line, words) in [
+            ("--render song --out mix.wav --server", "cannot be used with"),
+            ("--render song --out mix.wav --engine silent", "cannot be used with"),
+            ("--render song", "not provided: --out <FILE>"),
+            ("--out mix.wav", "not provided: --render <PROJECT>"),
+            ("--stems there", "not provided: --out <FILE> --render <PROJECT>"),
+            ("--connect there --engine silent", "cannot be used with"),
+            ("--render song --out mix.wav --from 0", "invalid value '0' for '--from <BAR>'"),
+            ("--doctor --connect there", "cannot be used with"),
+            ("--engine loud", "possible values: auto, supercollider, silent"),
+            ("--sever", "unexpected argument '--sever' found tip: "),
+        ] {
+            let words_of_line = ["imbolc-ui"].into_iter().chain(line.split(' '));
+            let error = Arguments::try_parse_from(words_of_line).unwrap_err();
+            let told = one_line(&error);
+            assert!(told.contains(words) && !told.contains('\n'), "{line}: {told}");
+        }
     }
 }

@@ -9,6 +9,7 @@ use imbolc_net::{
     Dispatcher, Event,
     dispatcher::{CloseReason, Events, Status},
 };
+use imbolc_supercollider::server::ServerOptions;
 use ratatui::{Terminal, backend::Backend};
 use tokio::{
     sync::mpsc,
@@ -69,16 +70,18 @@ pub enum Exit {
     TerminalGone,
 }
 
-/// Shows the studio until the user quits or it cannot be shown any more. `report_keys` is
+/// Shows the studio until the user quits or it cannot be shown any more. `sound` says where
+/// this machine has `scsynth` and the files of the session. `report_keys` is
 /// called with whether the terminal should report all keys, as far as it can.
 pub async fn run<B: Backend>(
     studio: &Arc<dyn Dispatcher>,
+    sound: ServerOptions,
     mut events: Events,
     terminal: &mut Terminal<B>,
     mut inputs: mpsc::Receiver<Input>,
     report_keys: impl Fn(bool),
 ) -> Exit {
-    let mut app = App::new(Arc::clone(studio));
+    let mut app = App::new(Arc::clone(studio), sound);
     let mut shutdown = std::pin::pin!(shutdown_signal());
     let mut base = Instant::now();
     // The first frame, and the answer to a key, are not paced.

@@ -2,6 +2,8 @@
 //!
 //! Panes return intents; only `app` carries them out.
 
+use std::path::PathBuf;
+
 use imbolc_net::{
     model::InstrumentId,
     studio::{
@@ -9,6 +11,8 @@ use imbolc_net::{
         NavigationAction, NetworkAction, Pane, SelectionAction, SessionSetting, TransportAction,
     },
 };
+
+use crate::samples::SampleSlot;
 
 /// What the user asks for.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,6 +46,22 @@ pub enum Intent {
         /// The value with its unit.
         value: String,
     },
+    /// Render the song to a file.
+    Bounce {
+        /// The file.
+        file: PathBuf,
+        /// The first and the last bar, from 1; otherwise the whole song.
+        bars: Option<[u32; 2]>,
+    },
+    /// Copy a file to those of the session, and play it.
+    ChooseFile {
+        /// The file.
+        file: PathBuf,
+        /// What plays it.
+        slot: SampleSlot,
+    },
+    /// Cancel what is under way in the background.
+    CancelJob,
     /// Show why something cannot be done.
     ShowError(String),
     /// Quit.

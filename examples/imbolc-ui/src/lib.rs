@@ -24,6 +24,7 @@ pub mod frame;
 #[cfg(feature = "net")]
 pub mod headless;
 pub mod intent;
+pub mod job;
 pub mod keystroke;
 #[cfg(feature = "mdns")]
 pub mod lobby;
@@ -34,18 +35,31 @@ pub mod mode;
 pub mod palette;
 pub mod pane;
 pub mod parameters;
+pub mod samples;
+pub mod sound;
 pub mod terminal;
 pub mod theme;
 pub mod view;
 
 use std::{
     fs::File,
+    ops::ControlFlow,
+    path::PathBuf,
     process::ExitCode,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
 };
 
 use clap::Parser as _;
-use imbolc_net::{Dispatcher, Mode, dispatcher::Status, projects, util::log_lines::LogLines};
+use imbolc_net::{
+    Dispatcher, Mode,
+    dispatcher::Status,
+    projects,
+    util::{log_lines::LogLines, text::printable},
+};
+use imbolc_supercollider::doctor::{self, Finding};
 
 use crate::{
     cli::Arguments,
@@ -55,10 +69,22 @@ use crate::{
 };
 use tokio::sync::mpsc::Receiver;
 
+/// The exit status if the command line cannot be understood.
+const USAGE: u8 = 2;
+
 /// Runs the program.
 #[must_use]
 pub fn main() -> ExitCode {
-    match start(&Arguments::parse()) {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        // The help, or the version.
+        Err(asked) if !asked.use_stderr() => asked.exit(),
+        Err(wrong) => {
+            terminal::report(format_args!("{}", cli::one_line(&wrong)));
+            return ExitCode::from(USAGE);
+        }
+    };
+    match start(&arguments) {
         Ok(code) => code,
         Err(why) => {
             terminal::report(format_args!("{why}"));
@@ -102,6 +128,8 @@ async fn launch(arguments: &Arguments, ending: &Ending) -> Result<ExitCode, Stri
     match mode {
         #[cfg(feature = "net")]
         Start::Serve(mode) => host_headless(arguments, open(arguments, mode).await?, ending).await,
+        Start::Render(project) => render(arguments, project).await,
+        Start::Doctor => examine(arguments).await,
         Start::Play(mode) => {
             terminal::probe()?;
             if let Mode::Remote { address, .. } = &mode {
@@ -114,6 +142,44 @@ async fn launch(arguments: &Arguments, ending: &Ending) -> Result<ExitCode, Stri
         #[cfg(feature = "mdns")]
         Start::Choose => browse_and_join(arguments, ending).await,
     }
+}
+
+/// Renders a project without a screen; a signal cancels it.
+async fn render(arguments: &Arguments, project: PathBuf) -> Result<ExitCode, String> {
+    let cancelled = Arc::new(AtomicBool::new(false));
+    let (seen, arguments) = (Arc::clone(&cancelled), arguments.clone());
+    let mut rendering = tokio::task::spawn_blocking(move || {
+        let goes_on = || match seen.load(Relaxed) {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        };
+        let Arguments { render, scsynth, .. } = &arguments;
+        sound::render_project(render, &project, scsynth.as_deref(), &goes_on)
+    });
+    let rendered = tokio::select! {
+        rendered = &mut rendering => rendered,
+        _ = event_loop::shutdown_signal() => {
+            cancelled.store(true, Relaxed);
+            rendering.await
+        }
+    };
+    println!("{}", rendered.map_err(|panicked| panicked.to_string())??);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Says what there is to make sound with; a signal interrupts it.
+async fn examine(arguments: &Arguments) -> Result<ExitCode, String> {
+    let options = mode::server_options(arguments);
+    let examined = tokio::select! {
+        examined = tokio::task::spawn_blocking(move || doctor::examine(&options, true)) => examined,
+        _ = event_loop::shutdown_signal() => return Err("interrupted".into()),
+    };
+    let findings = examined.map_err(|panicked| panicked.to_string())?;
+    for Finding { what, state, good } in &findings {
+        println!("{} {what}: {}", if *good { "✓" } else { "✗" }, printable(state));
+    }
+    let sounds = findings.iter().all(|finding| finding.good);
+    Ok(if sounds { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Opens a dispatcher; a signal interrupts it.
@@ -136,7 +202,9 @@ async fn show(
     let events = studio.events();
     ending.attend(&studio);
     let presence = LanPresence::begin(arguments, &studio);
-    let end = event_loop::run(&studio, events, screen, inputs, terminal::report_all_keys).await;
+    let sound = mode::server_options(arguments);
+    let end =
+        event_loop::run(&studio, sound, events, screen, inputs, terminal::report_all_keys).await;
     ending.begin();
     terminal::restore();
     presence.end().await;

@@ -186,6 +186,7 @@ impl MessageLog {
                     StudioNotice::Engine(EngineFault::Restarted | EngineFault::Unblocked) => {
                         Tone::Good
                     }
+                    StudioNotice::Sound(_) => Tone::Plain,
                     _ => Tone::Bad,
                 };
                 self.push(tone, notice.to_string());

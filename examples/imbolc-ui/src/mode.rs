@@ -6,12 +6,16 @@ use std::{path::PathBuf, sync::Arc};
 
 use imbolc_net::{
     Dispatcher, Mode,
-    authority::threaded,
+    authority::{Engine, threaded},
     projects,
-    studio::{Name, SilentEngine, StudioState},
+    studio::{Name, SilentEngine, Studio, StudioState},
+};
+use imbolc_supercollider::{
+    engine::SuperColliderEngine, render::RenderError, server::ServerOptions,
+    server_options::find_scsynth,
 };
 
-use crate::cli::Arguments;
+use crate::cli::{Arguments, EngineChoice};
 
 /// How the program starts.
 #[derive(Debug)]
@@ -21,6 +25,10 @@ pub enum Start {
     /// Host without a screen.
     #[cfg(feature = "net")]
     Serve(Mode),
+    /// Render this project, without a screen.
+    Render(PathBuf),
+    /// Say what is installed for sound.
+    Doctor,
     /// List the sessions on the LAN first.
     #[cfg(feature = "mdns")]
     Choose,
@@ -36,6 +44,17 @@ pub fn from_arguments(arguments: &Arguments) -> Result<Start, String> {
         return Err("--own needs --connect or --discover".into());
     }
     check_interface(arguments)?;
+    if arguments.engine == EngineChoice::Supercollider
+        && find_scsynth(arguments.scsynth.as_deref()).is_none()
+    {
+        return Err(RenderError::NoScsynth.to_string());
+    }
+    if arguments.doctor {
+        return Ok(Start::Doctor);
+    }
+    if let Some(project) = &arguments.render.render {
+        return Ok(Start::Render(project.clone()));
+    }
     if arguments.server {
         return host_mode(arguments);
     }
@@ -66,8 +85,25 @@ pub async fn open(arguments: &Arguments, mode: Mode) -> Result<Arc<dyn Dispatche
         projects::list_in(&mut state, directory).map_err(|error| error.to_string())?;
     }
     let directory = directory.as_deref();
-    let engine = || threaded(SilentEngine::default).with_jobs(directory.map(projects::jobs));
+    let engine = || engine(arguments).with_jobs(directory.map(projects::jobs));
     imbolc_net::open_with(mode, state, engine).await.map_err(|error| error.to_string())
+}
+
+/// What makes the sound, and keeps the time also without it.
+fn engine(arguments: &Arguments) -> Engine<Studio> {
+    match arguments.engine {
+        EngineChoice::Silent => threaded(SilentEngine::default),
+        EngineChoice::Auto | EngineChoice::Supercollider => {
+            let options = server_options(arguments);
+            threaded(move || SuperColliderEngine::new(options.clone()))
+        }
+    }
+}
+
+/// Where this machine has `scsynth`, and the samples of the sessions that it hosts.
+pub(crate) fn server_options(arguments: &Arguments) -> ServerOptions {
+    let samples = project_directory(arguments).map(|at| projects::samples_directory(&at));
+    ServerOptions { scsynth: arguments.scsynth.clone(), samples }
 }
 
 /// Where the projects are.

@@ -3,7 +3,7 @@
 //!
 //! A view is read-only; it offers no way to reach the dispatcher.
 
-use std::time::Duration;
+use std::{path::Path, sync::Arc, time::Duration};
 
 use imbolc_net::{
     Dispatcher, NetworkState,
@@ -13,8 +13,6 @@ use imbolc_net::{
     studio::{ClientState, Instrument, Metering, StudioState, UnsavedMark},
     util::time::Timestamp,
 };
-
-use std::sync::Arc;
 
 use crate::messages::MessageLog;
 
@@ -37,6 +35,8 @@ pub struct View<'a> {
     pub client: &'a ClientState,
     /// The message log.
     pub messages: &'a MessageLog,
+    /// Where the files of the session are, in a frame of the machine that makes the sound.
+    pub samples: Option<&'a Path>,
     /// Whether the session has changes that are not saved.
     pub unsaved: bool,
 }
@@ -80,6 +80,7 @@ impl<'a> View<'a> {
             clock: studio.clock(),
             client,
             messages,
+            samples: None,
         }
     }
 

@@ -19,11 +19,11 @@ pub struct Content {
     pub digest: ContentHash,
 }
 
-/// The first 128 bits of a cryptographic hash of a file, serialized as 32
-/// lower-case hexadecimal digits.
+/// The first 128 bits of the BLAKE3 hash of a file, serialized as 32 lower-case
+/// hexadecimal digits.
 ///
 /// The session does not depend on the hash function, but all participants must
-/// use the same one.
+/// use this one.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ContentHash(pub [u8; 16]);
 

@@ -27,7 +27,7 @@ mod swing;
 mod tests;
 mod trail;
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use self::{
     overdub::Overdub, performance::Performance, played::Sink, playhead::Playhead,
@@ -36,11 +36,11 @@ use self::{
 use crate::{
     model::{EngineOutput, EngineWorker},
     studio::{
-        KeyHold, Metering, NetworkAction, NoteValue, Studio, StudioEffect, StudioState,
+        KeyHold, Metering, NetworkAction, NoteValue, Studio, StudioEffect, StudioState, Target,
         TransportReport,
     },
     util::{
-        quantity::{Decibels, Ticks},
+        quantity::{Amount, Decibels, Ticks},
         time::Timestamp,
     },
 };
@@ -164,6 +164,23 @@ impl SilentEngine {
             metering,
             actions: Vec::new(),
         }
+    }
+}
+
+/// What an engine of sound asks beside the calls of a worker.
+impl SilentEngine {
+    /// From now on, what is played is heard by this much later: see
+    /// [`with_latency`](Self::with_latency).
+    pub fn set_latency(&mut self, latency: Duration) {
+        self.performance.set_latency(latency);
+    }
+
+    /// The parameters that lanes move at present, each to a part of its range: those that were
+    /// told as [`Automated`](PlaybackEvent::Automated), until the music stops or the lane is no
+    /// longer active.
+    #[must_use]
+    pub const fn lanes(&self) -> &BTreeMap<Target, Amount> {
+        &self.performance.moved
     }
 }
 

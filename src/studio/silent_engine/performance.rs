@@ -109,6 +109,10 @@ impl Performance {
         }
     }
 
+    pub(super) fn set_latency(&mut self, latency: Duration) {
+        self.trail.set_latency(latency);
+    }
+
     /// Moves the playhead to `tick`. What is written and sounds is cut off.
     pub(super) fn locate(&mut self, state: &StudioState, tick: u32, sink: Sink<'_>) {
         self.sounds.cut(self.at_once(), sink);

@@ -47,6 +47,11 @@ impl Trail {
         Self { latency: latency.as_micros(), ..Self::default() }
     }
 
+    /// What has been heard stays heard.
+    pub(super) fn set_latency(&mut self, latency: Duration) {
+        self.latency = latency.as_micros();
+    }
+
     /// The playhead starts here, with a count-in of this length or without. Nothing before it
     /// is heard.
     pub(super) fn start(&mut self, from: Playhead, tempo: Bpm, counts: Option<u32>) {

@@ -8,7 +8,7 @@ use std::{
 };
 
 use imbolc_net::{
-    projects::Store,
+    projects::{self, Store},
     studio::{ProjectAction, ProjectFailure, StudioState},
 };
 
@@ -111,6 +111,13 @@ async fn special_file_in_a_projects_place_is_refused_at_once() {
             assert!(matches!(refused, Err(ProjectFailure::Disk { .. })), "{task:?} {refused:?}");
         }
     }
+    for special in ["Folder.imbolc.json", "Pipe.imbolc.json", "Zero.imbolc.json"] {
+        let refused = projects::read(&directory.file(special)).unwrap_err().to_string();
+        assert_eq!(refused, format!("{special} is not a file"));
+    }
+    let large = directory.file("Large.imbolc.json");
+    fs::File::create(&large).unwrap().set_len(1 << 40).unwrap();
+    assert_eq!(projects::read(&large), Err(ProjectFailure::TooLarge));
     let locked = attempt(&*d, ProjectAction::SaveAs(name("Locked"))).await;
     assert!(matches!(locked, Err(ProjectFailure::Disk { .. })), "{locked:?}");
     let missing = attempt(&*d, ProjectAction::Load(name("Piped"))).await;

@@ -28,6 +28,9 @@ pub enum RunError {
     /// It said so: the first such line.
     #[error("scsynth: {0}")]
     Said(String),
+    /// It wrote less than it was to.
+    #[error("scsynth could not write all of its output: is the disk full?")]
+    Short,
     /// It ended without saying why.
     #[error("scsynth ended early: {0}")]
     Ended(ExitStatus),

@@ -3,9 +3,9 @@
 //! It must not know what is played. Format: "Non-Realtime Synthesis" of SuperCollider 3.13.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     io::{self, Write},
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
@@ -16,6 +16,7 @@ use imbolc_net::{
 };
 use rosc::{OscBundle, OscMessage, OscPacket, OscTime, encoder};
 
+use super::score_files::ScoreFiles;
 use crate::{
     commands,
     output::{Buffer, Output, Spectrum, When},
@@ -38,8 +39,7 @@ pub struct Score {
     /// The sample up to which bundles were written and forgotten.
     written: u64,
     definitions: BTreeSet<Arc<str>>,
-    buffers: BTreeMap<ContentHash, Buffer>,
-    spectra: BTreeMap<(ContentHash, u8), Spectrum>,
+    files: ScoreFiles,
 }
 
 impl Score {
@@ -54,9 +54,26 @@ impl Score {
             now: 0,
             written: 0,
             definitions: BTreeSet::new(),
-            buffers: BTreeMap::new(),
-            spectra: BTreeMap::new(),
+            files: ScoreFiles::default(),
         }
+    }
+
+    /// Looks for files in this directory.
+    #[must_use]
+    pub fn with_files_of(mut self, directory: Option<PathBuf>) -> Self {
+        self.files.directory = directory;
+        self
+    }
+
+    /// Files that were asked for and cannot be used, in a line each.
+    pub fn troubles(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.files.troubles)
+    }
+
+    /// The sample rate in Hz.
+    #[must_use]
+    pub const fn rate(&self) -> u32 {
+        self.rate
     }
 
     /// The sample at this time, counted from the beginning of the session.
@@ -84,7 +101,7 @@ impl Score {
 
     /// Has a file read before anything else, as the content that is asked for later.
     pub fn load(&mut self, content: ContentHash, path: &Path, buffer: Buffer) {
-        if self.buffers.insert(content, buffer).is_none() {
+        if self.files.put(content, buffer) {
             let read = commands::read_buffer(buffer.number, &path.to_string_lossy());
             self.send_at(0, vec![read]);
         }
@@ -120,6 +137,12 @@ impl Score {
         self.write_until(end + 1, target)
     }
 
+    fn send_if_any(&mut self, messages: Vec<OscMessage>) {
+        if !messages.is_empty() {
+            self.send_at(self.now, messages);
+        }
+    }
+
     /// The time tag that `scsynth` 3.13 takes for exactly this sample: a quarter of a sample
     /// later, because it counts the very beginning of a block to the block before.
     fn tag(&self, sample: u64) -> OscTime {
@@ -152,11 +175,15 @@ impl Output for Score {
         true
     }
 
-    fn spectrum(&mut self, content: &Content, sixteenths: u8) -> Option<Spectrum> {
-        self.spectra.get(&(content.digest, sixteenths)).copied()
+    fn buffer(&mut self, content: &Content) -> Option<Buffer> {
+        let (buffer, messages) = self.files.buffer(content)?;
+        self.send_if_any(messages);
+        Some(buffer)
     }
 
-    fn buffer(&mut self, content: &Content) -> Option<Buffer> {
-        self.buffers.get(&content.digest).copied()
+    fn spectrum(&mut self, content: &Content, sixteenths: u8) -> Option<Spectrum> {
+        let (spectrum, messages) = self.files.spectrum(content, sixteenths)?;
+        self.send_if_any(messages);
+        Some(spectrum)
     }
 }

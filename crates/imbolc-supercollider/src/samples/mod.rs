@@ -1,7 +1,7 @@
 //! Files of sound beside the project: looked up by their plain name, checked by their digest.
 //!
 //! The name comes from the session, perhaps from another computer: it must name a file
-//! directly in the directory, and nothing else. It must not know who plays the file.
+//! directly in the directory, not hidden, and nothing else. It must not know who plays the file.
 
 use std::{
     fs::File,
@@ -74,7 +74,8 @@ pub fn find_sound(directory: Option<&Path>, content: &Content) -> Result<SoundFi
     let name = Path::new(content.name.as_str());
     let mut parts = name.components();
     let plain = matches!((parts.next(), parts.next()), (Some(Component::Normal(part)), None) if part == name.as_os_str());
-    if !plain || content.name.as_str().contains('\\') {
+    let odd = |text: &str| text.contains('\\') || text.starts_with('.');
+    if !plain || odd(content.name.as_str()) {
         return Err(BadSound::NotPlain);
     }
     let path = directory.join(name);
@@ -101,6 +102,42 @@ pub fn content_of(path: &Path) -> Result<Content, BadSound> {
     Ok(Content { name: content_name, digest })
 }
 
+/// The gain that makes the first frames of an impulse response neither louder nor softer than
+/// its input: 1 divided by the root of the sum of its squared samples, of the louder channel.
+/// A silent one has 1.
+///
+/// # Errors
+/// [`BadSound`].
+pub fn impulse_gain(file: &SoundFile, frames: u32) -> Result<f32, BadSound> {
+    let mut reader = open_wav(&file.path)?;
+    let channels = usize::from(file.channels.max(1));
+    let samples = channels.saturating_mul(usize::try_from(frames).unwrap_or(usize::MAX));
+    let spec = reader.spec();
+    let mut energies = vec![0.0_f64; channels];
+    let mut add = |(nth, sample): (usize, f64)| {
+        if let Some(energy) = energies.get_mut(nth % channels) {
+            *energy += sample * sample;
+        }
+    };
+    match spec.sample_format {
+        hound::SampleFormat::Float => {
+            for sample in reader.samples::<f32>().take(samples).enumerate() {
+                add((sample.0, sample.1.map_err(BadSound::NoWav)?.into()));
+            }
+        }
+        hound::SampleFormat::Int => {
+            let full = f64::from(2_u32.pow(u32::from(spec.bits_per_sample.clamp(1, 32)) - 1));
+            for sample in reader.samples::<i32>().take(samples).enumerate() {
+                add((sample.0, f64::from(sample.1.map_err(BadSound::NoWav)?) / full));
+            }
+        }
+    }
+    let loudest = energies.into_iter().fold(0.0, f64::max);
+    #[expect(clippy::cast_possible_truncation, reason = "a gain")]
+    let gain = (1.0 / loudest.sqrt()) as f32;
+    Ok(if gain.is_finite() { gain } else { 1.0 })
+}
+
 fn digest_of(path: &Path) -> Result<ContentHash, BadSound> {
     let found = path.metadata().map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => BadSound::NotThere,
@@ -121,13 +158,7 @@ fn digest_of(path: &Path) -> Result<ContentHash, BadSound> {
 }
 
 fn check_wav(path: PathBuf) -> Result<SoundFile, BadSound> {
-    let reader =
-        hound::WavReader::new(BufReader::new(File::open(&path)?)).map_err(|error| match error {
-            hound::Error::IoError(error) if error.kind() != io::ErrorKind::UnexpectedEof => {
-                BadSound::Io(error)
-            }
-            error => BadSound::NoWav(error),
-        })?;
+    let reader = open_wav(&path)?;
     let spec = reader.spec();
     let (frames, samples) = (reader.duration(), reader.len());
     if samples > MAX_SAMPLES {
@@ -137,6 +168,15 @@ fn check_wav(path: PathBuf) -> Result<SoundFile, BadSound> {
         return Err(BadSound::Empty);
     }
     Ok(SoundFile { path, frames, channels: spec.channels, rate: spec.sample_rate })
+}
+
+fn open_wav(path: &Path) -> Result<hound::WavReader<BufReader<File>>, BadSound> {
+    hound::WavReader::new(BufReader::new(File::open(path)?)).map_err(|error| match error {
+        hound::Error::IoError(error) if error.kind() != io::ErrorKind::UnexpectedEof => {
+            BadSound::Io(error)
+        }
+        error => BadSound::NoWav(error),
+    })
 }
 
 #[cfg(test)]
@@ -191,7 +231,9 @@ mod tests {
         wav(&path, 100);
         let digest = content_of(&path).unwrap().digest;
         let absolute = path.to_str().unwrap();
-        for name in ["../kick.wav", "..", ".", "/", absolute, "./kick.wav", "a/../kick.wav"] {
+        for name in
+            ["../kick.wav", "..", ".", "/", absolute, "./kick.wav", "a/../kick.wav", ".hidden.wav"]
+        {
             let Ok(name) = Name::new(name) else { continue };
             let error = find_sound(Some(&samples), &Content { name, digest }).unwrap_err();
             assert!(matches!(error, BadSound::NotPlain), "{error}");

@@ -73,10 +73,11 @@ impl Said {
     }
 }
 
-/// A message for a node that has freed itself meanwhile, and the answer to a definition that
-/// cannot be used, which is told otherwise.
+/// A message for a node that has freed itself meanwhile, the answer to a definition that
+/// cannot be used, and the end without JACK, which are told otherwise.
 fn harmless(line: &str) -> bool {
-    (line.contains(" Node ") && line.ends_with(" not found"))
+    line.starts_with("terminate called without an active exception")
+        || (line.contains(" Node ") && line.ends_with(" not found"))
         || line.contains("SynthDef not found")
         || (line.contains("SynthDef ") && line.ends_with(" not found"))
 }

@@ -25,10 +25,10 @@ const BATCH: usize = 32 * 1024;
 const LARGEST: usize = 60_000;
 
 /// The group, which is paused, in which definitions are tried.
-pub(super) const TRIALS: NodeId = NodeId(3);
+pub(super) const TRIALS: NodeId = NodeId(401);
 
 /// The first node of the trials, of at most [`MOST`].
-const FIRST_TRIAL: i32 = 10;
+const FIRST_TRIAL: i32 = 410;
 const MOST: usize = 512;
 
 /// A batch that was not answered by then is sent again.

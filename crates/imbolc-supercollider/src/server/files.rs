@@ -1,23 +1,26 @@
-//! Files that were asked for, and whether the server has them.
+//! Files that were asked for, as they are or as spectra, and whether the server has them.
 //!
 //! One file is looked up at a time, by a thread of its own: to read it takes as long as the
 //! disk takes.
 
 use std::{
     collections::BTreeMap,
-    path::{Path, PathBuf},
+    path::PathBuf,
     time::{Duration, Instant},
 };
 
 use imbolc_net::studio::{Content, ContentHash, Name};
 use rosc::{OscMessage, OscPacket, OscType};
 
-use super::{BUFFERS, ServerEvent};
+use super::ServerEvent;
 use crate::{
     commands,
-    output::Buffer,
-    samples::{BadSound, SoundFile, find_sound},
+    output::{Buffer, PARTITION, Spectrum},
+    samples::{BadSound, SoundFile, find_sound, impulse_gain},
 };
+
+/// The most buffers at a time: the server has a few more.
+const BUFFERS: u32 = 4092;
 
 /// A file that is not there is looked for again after this time.
 const AGAIN: Duration = Duration::from_secs(3);
@@ -32,14 +35,29 @@ const READING: Duration = Duration::from_secs(60);
 #[derive(Debug, Default)]
 pub(super) struct Files {
     directory: Option<PathBuf>,
-    wanted: BTreeMap<Key, Wanted>,
+    wanted: BTreeMap<FileKey, Wanted>,
+    /// The first buffer that is not used.
+    next: u32,
 }
 
+/// A file that was asked for: as it is with 0, otherwise so many sixteenths of its spectrum.
 /// Two names of one content are two files.
-type Key = (ContentHash, Name);
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct FileKey(ContentHash, Name, u8);
+
+impl FileKey {
+    pub(super) fn new(content: &Content, sixteenths: u8) -> Self {
+        Self(content.digest, content.name.clone(), sixteenths.min(16))
+    }
+
+    fn content(&self) -> Content {
+        Content { name: self.1.clone(), digest: self.0 }
+    }
+}
 
 #[derive(Debug)]
 struct Wanted {
+    /// Its first buffer. A spectrum has four: left, right, and the samples of each.
     number: u32,
     state: State,
     /// Why it was missing at last.
@@ -50,8 +68,10 @@ struct Wanted {
 enum State {
     Waiting,
     LookedUp,
+    /// For a spectrum, with what it will be and the channels that it is not yet.
     Read {
         since: Instant,
+        spectrum: Option<(Spectrum, u16)>,
     },
     Loaded,
     /// Looked for again at this time.
@@ -64,34 +84,54 @@ enum State {
 #[derive(Debug)]
 pub(super) struct LookUp {
     directory: Option<PathBuf>,
-    content: Content,
+    key: FileKey,
+}
+
+/// A file that was looked up.
+#[derive(Debug)]
+pub(super) struct FoundFile {
+    key: FileKey,
+    /// For a spectrum, with how many frames of it are wanted, and their gain.
+    found: Result<(SoundFile, Option<(u32, f32)>), BadSound>,
 }
 
 impl LookUp {
     /// Does it, which may take seconds.
-    pub(super) fn run(self) -> (Content, Result<SoundFile, BadSound>) {
-        let found = find_sound(self.directory.as_deref(), &self.content);
-        (self.content, found)
+    pub(super) fn run(self) -> FoundFile {
+        let content = self.key.content();
+        let found = find_sound(self.directory.as_deref(), &content).and_then(|file| {
+            let part = match self.key.2 {
+                0 => None,
+                sixteenths => {
+                    let frames = u64::from(file.frames) * u64::from(sixteenths) / 16;
+                    let frames = u32::try_from(frames).unwrap_or(u32::MAX).max(1);
+                    Some((frames, impulse_gain(&file, frames)?))
+                }
+            };
+            Ok((file, part))
+        });
+        FoundFile { key: self.key, found }
     }
 }
 
 impl Files {
     /// No files yet; they are in this directory.
     pub(super) fn new(directory: Option<PathBuf>) -> Self {
-        Self { directory, wanted: BTreeMap::new() }
+        Self { directory, ..Self::default() }
     }
 
     /// Remembers a file, which is looked up with one of the next steps. Says so if there are
     /// too many.
-    pub(super) fn want(&mut self, content: &Content) -> Option<ServerEvent> {
-        let number = u32::try_from(self.wanted.len()).unwrap_or(u32::MAX);
-        let key = (content.digest, content.name.clone());
+    pub(super) fn want(&mut self, key: FileKey) -> Option<ServerEvent> {
         if self.wanted.contains_key(&key) {
             return None;
         }
-        if number >= BUFFERS {
-            return Some(missing(content, &format!("one of more than {BUFFERS} files")));
+        let number = self.next;
+        let buffers = if key.2 == 0 { 1 } else { 4 };
+        if number + buffers > BUFFERS {
+            return Some(missing(&key, "one file too many"));
         }
+        self.next += buffers;
         self.wanted.insert(key, Wanted { number, state: State::Waiting, told: None });
         None
     }
@@ -111,69 +151,104 @@ impl Files {
         for (key, wanted) in &mut self.wanted {
             match wanted.state {
                 State::LookedUp => return None,
-                State::Read { since } if now.duration_since(since) < READING => return None,
+                State::Read { since, .. } if now.duration_since(since) < READING => return None,
                 State::Read { .. } | State::Waiting => {}
                 State::Missing { again } if again <= now => {}
                 State::Missing { .. } | State::Loaded => continue,
             }
             next.get_or_insert((key, wanted));
         }
-        let ((digest, name), wanted) = next?;
+        let (key, wanted) = next?;
         wanted.state = State::LookedUp;
-        let content = Content { name: name.clone(), digest: *digest };
-        Some(LookUp { directory: self.directory.clone(), content })
+        Some(LookUp { directory: self.directory.clone(), key: key.clone() })
     }
 
-    /// Takes the result of a look-up: the message that reads the file, or that it is missing.
+    /// Takes the result of a look-up: the messages that read the file, or that it is missing.
     pub(super) fn looked_up(
         &mut self,
         now: Instant,
-        content: &Content,
-        found: Result<SoundFile, BadSound>,
-    ) -> Result<OscMessage, Option<ServerEvent>> {
-        let wanted = self.wanted.get_mut(&(content.digest, content.name.clone())).ok_or(None)?;
-        match found.and_then(|file| read(wanted.number, &file.path)) {
-            Ok(message) => {
-                wanted.state = State::Read { since: now };
-                Ok(message)
+        FoundFile { key, found }: FoundFile,
+    ) -> Result<Vec<OscMessage>, Option<ServerEvent>> {
+        let wanted = self.wanted.get_mut(&key).ok_or(None)?;
+        let number = wanted.number;
+        let messages = found.and_then(|(file, part)| {
+            let path = file.path.to_str().ok_or(BadSound::NotPlain)?;
+            let Some((frames, gain)) = part else {
+                return Ok((vec![read(number, path)], None));
+            };
+            let channels = file.channels.min(2);
+            #[expect(clippy::cast_precision_loss, reason = "a length that is heard")]
+            let seconds = frames as f32 / file.rate as f32;
+            let right = number + u32::from(channels) - 1;
+            let spectrum = Spectrum { channels: [number, right], seconds, gain };
+            let reads = (0..channels).map(|channel| prepare(number, path, frames, channel));
+            Ok((reads.collect(), Some((spectrum, channels))))
+        });
+        match messages {
+            Ok((messages, spectrum)) => {
+                wanted.state = State::Read { since: now, spectrum };
+                Ok(messages)
             }
-            Err(error) => Err(wanted.miss(now, content, &error)),
+            Err(error) => Err(wanted.miss(now, &key, &error)),
         }
     }
 
-    /// Takes the server's answer about a file: `/b_info`, or `/fail` for `/b_allocRead`.
-    pub(super) fn answered(&mut self, now: Instant, answer: &OscMessage) -> Option<ServerEvent> {
+    /// Takes the server's answer about a buffer, and returns the messages that free what is
+    /// not needed any more.
+    pub(super) fn answered(
+        &mut self,
+        now: Instant,
+        answer: &OscMessage,
+    ) -> (Option<ServerEvent>, Vec<OscMessage>) {
         let (number, info) = match (answer.addr.as_str(), &*answer.args) {
-            ("/b_info", [OscType::Int(number), info @ ..]) => (*number, Some(info)),
-            ("/fail", [.., OscType::Int(number)]) => (*number, None),
-            _ => return None,
+            ("/b_info", [OscType::Int(number), info @ ..]) => (*number, info),
+            ("/done", [OscType::String(what), OscType::Int(number)]) if what == "/b_gen" => {
+                (*number, &[][..])
+            }
+            ("/fail", [.., OscType::Int(number)]) => (*number, &answer.args[..1]),
+            _ => return (None, Vec::new()),
         };
-        let number = u32::try_from(number).ok()?;
-        let ((digest, name), wanted) =
-            self.wanted.iter_mut().find(|(_, wanted)| wanted.number == number)?;
-        if !matches!(wanted.state, State::Read { .. }) {
-            return None;
+        let Some((key, wanted)) = u32::try_from(number).ok().and_then(|number| {
+            let buffers = |key: &FileKey| if key.2 == 0 { 1 } else { 4 };
+            self.wanted.iter_mut().find(|(key, wanted)| {
+                (wanted.number..wanted.number + buffers(key)).contains(&number)
+            })
+        }) else {
+            return (None, Vec::new());
+        };
+        let State::Read { since, spectrum } = wanted.state else { return (None, Vec::new()) };
+        match (spectrum, info) {
+            (None, [OscType::Int(frames), OscType::Int(channels), OscType::Float(rate)])
+                if *frames > 0 && *channels > 0 =>
+            {
+                wanted.state = State::Loaded;
+                wanted.told = None;
+                let buffer = Buffer {
+                    number: wanted.number,
+                    frames: u32::try_from(*frames).unwrap_or(1),
+                    channels: u16::try_from(*channels).unwrap_or(u16::MAX),
+                    rate: *rate,
+                };
+                (Some(ServerEvent::Loaded(key.content(), buffer)), Vec::new())
+            }
+            (Some((spectrum, left)), []) if left > 1 => {
+                wanted.state = State::Read { since, spectrum: Some((spectrum, left - 1)) };
+                (None, Vec::new())
+            }
+            (Some((spectrum, _)), []) => {
+                wanted.state = State::Loaded;
+                wanted.told = None;
+                let samples = [2, 3].map(|part| commands::free_buffer(wanted.number + part));
+                (Some(ServerEvent::Prepared(key.content(), key.2, spectrum)), samples.into())
+            }
+            _ => (wanted.miss(now, key, &BadSound::Refused), Vec::new()),
         }
-        let content = Content { name: name.clone(), digest: *digest };
-        if let Some([OscType::Int(frames), OscType::Int(channels), OscType::Float(rate)]) = info
-            && let (Ok(frames), Ok(channels)) = (u32::try_from(*frames), u16::try_from(*channels))
-            && frames > 0
-            && channels > 0
-        {
-            wanted.state = State::Loaded;
-            wanted.told = None;
-            return Some(ServerEvent::Loaded(
-                content,
-                Buffer { number, frames, channels, rate: *rate },
-            ));
-        }
-        wanted.miss(now, &content, &BadSound::Refused)
     }
 }
 
 impl Wanted {
     /// Says why it is missing, unless that was said before.
-    fn miss(&mut self, now: Instant, content: &Content, why: &BadSound) -> Option<ServerEvent> {
+    fn miss(&mut self, now: Instant, key: &FileKey, why: &BadSound) -> Option<ServerEvent> {
         let pause = if matches!(why, BadSound::NotThere) { AGAIN } else { READ_AGAIN };
         self.state = State::Missing { again: now + pause };
         let why = why.to_string();
@@ -181,20 +256,34 @@ impl Wanted {
             return None;
         }
         self.told = Some(why.clone());
-        Some(missing(content, &why))
+        Some(missing(key, &why))
     }
 }
 
-fn missing(content: &Content, why: &str) -> ServerEvent {
-    ServerEvent::Missing(content.clone(), format!("{}: {why}", content.name))
+fn missing(key: &FileKey, why: &str) -> ServerEvent {
+    ServerEvent::Missing(key.content(), format!("{}: {why}", key.1))
 }
 
-/// Reads a file, and asks what was read: the question is performed when it is there.
-fn read(number: u32, path: &Path) -> Result<OscMessage, BadSound> {
-    let path = path.to_str().ok_or(BadSound::NotPlain)?;
-    let mut message = commands::read_buffer(number, path);
+/// Reads a file, and asks what was read.
+fn read(number: u32, path: &str) -> OscMessage {
     let query = commands::message("/b_query", vec![commands::index(number)]);
-    let query = rosc::encoder::encode(&OscPacket::Message(query)).map_err(|_| BadSound::Refused)?;
-    message.args.push(OscType::Blob(query));
-    Ok(message)
+    then(commands::read_buffer(number, path), query)
+}
+
+/// Reads a channel, and computes its spectrum.
+fn prepare(number: u32, path: &str, frames: u32, channel: u16) -> OscMessage {
+    let spectrum = number + u32::from(channel);
+    let samples = spectrum + 2;
+    let allocate =
+        commands::allocate_buffer(spectrum, commands::spectrum_frames(frames, PARTITION));
+    let compute = commands::prepare_spectrum(spectrum, samples, PARTITION);
+    then(commands::read_channel(samples, path, frames, channel), then(allocate, compute))
+}
+
+/// A message that is followed by another one when it is done.
+fn then(mut first: OscMessage, second: OscMessage) -> OscMessage {
+    // No string of ours has a zero, which is all that rosc 0.11 cannot encode.
+    let second = rosc::encoder::encode(&OscPacket::Message(second)).unwrap_or_default();
+    first.args.push(OscType::Blob(second));
+    first
 }

@@ -12,41 +12,32 @@ mod files;
 mod process;
 mod supervisor;
 
-use std::{path::PathBuf, sync::mpsc, thread};
+use std::{
+    ops::RangeInclusive,
+    path::PathBuf,
+    sync::{Arc, mpsc},
+    thread,
+};
 
 use imbolc_net::studio::Content;
 
-use self::supervisor::{Incoming, Request, Supervisor};
-use crate::{output::Buffer, synth_def::Definition};
+pub(crate) use self::process::pipewire_runs;
+use self::{
+    files::FileKey,
+    supervisor::{Incoming, Request, Supervisor},
+};
+use crate::{
+    output::{Buffer, Spectrum},
+    server_options::CONTROL_BUSES,
+    synth_def::Definition,
+};
 
-/// The first node that is not the supervisor's own. Group 0 must not be freed: it holds the
-/// synth that tells whether audio runs.
-pub const FIRST_NODE: i32 = 1000;
+/// The nodes of the supervisor; all others are free to use. Group 0 must not be freed: it
+/// holds the synth that tells whether audio runs.
+pub const NODES_OF_SUPERVISOR: RangeInclusive<i32> = 400..=999;
 
-/// The first control bus that is not the supervisor's own.
-pub const FIRST_CONTROL_BUS: u32 = 16;
-
-/// Audio buses of the sound card: outputs 0 to 7, then inputs 8 to 15. Private buses follow.
-pub const FIRST_PRIVATE_BUS: u32 = 16;
-
-/// Nodes at a time: 256 strips of up to 32 nodes each, and as many voices again.
-pub const NODES: u32 = 16_384;
-
-/// Audio buses: those of the sound card, and four stereo pairs for each of 256 strips.
-pub const AUDIO_BUSES: u32 = 4096;
-
-/// Control buses: 64 for the source, the meters and each of up to 14 effects of 256 strips.
-pub const CONTROL_BUSES: u32 = 262_144;
-
-/// Samples, wavetables and impulse responses at a time.
-pub const BUFFERS: u32 = 4096;
-
-/// What the table of definitions is made for; more of them are found more slowly.
-const DEFINITIONS: u32 = 8192;
-
-/// Memory for synths, mostly their delay lines, in KiB: a delay of 2 s in stereo at 96 kHz
-/// on each of 256 strips. It is not touched before it is used.
-const MEMORY: u32 = 524_288;
+/// The control bus of the supervisor, the last one.
+pub const BUS_OF_SUPERVISOR: u32 = CONTROL_BUSES - 1;
 
 /// How the server is found and what it may read.
 #[derive(Clone, Debug, Default)]
@@ -68,9 +59,12 @@ pub enum ServerEvent {
     /// least every 10 s. A reason is told once until the server is up again.
     Down(String),
     /// A definition can be used. After [`Down`](Self::Down) it cannot, until it is told anew.
-    Defined(std::sync::Arc<str>),
+    Defined(Arc<str>),
     /// A file can be used, until the server is down.
     Loaded(Content, Buffer),
+    /// So many sixteenths of an impulse response can be used as a spectrum, until the server is
+    /// down.
+    Prepared(Content, u8, Spectrum),
     /// A file cannot be used, for this reason.
     Missing(Content, String),
     /// The values of the control buses from the first on that were asked for.
@@ -158,7 +152,12 @@ impl ServerLink {
     /// Asks for a file of the directory of samples, which is loaded again whenever the server
     /// is started again. One that is not there is looked for again every few seconds.
     pub fn load(&self, content: &Content) {
-        self.ask(Request::Load(content.clone()));
+        self.ask(Request::Load(FileKey::new(content, 0)));
+    }
+
+    /// Asks for the first `sixteenths` (1 to 16) of a file as a spectrum, as for a file.
+    pub fn prepare(&self, content: &Content, sixteenths: u8) {
+        self.ask(Request::Load(FileKey::new(content, sixteenths.max(1))));
     }
 
     /// Asks for the values of `count` control buses, at most 8,192, about 30 times a second.

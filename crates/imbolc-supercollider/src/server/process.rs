@@ -15,11 +15,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{
-    AUDIO_BUSES, BUFFERS, CONTROL_BUSES, DEFINITIONS, FIRST_PRIVATE_BUS, MEMORY, NODES,
-    ServerOptions,
-};
-use crate::synth_def::WIRE_BUFFERS;
+use super::ServerOptions;
+use crate::server_options::{INPUTS, OUTPUTS, find_program, find_scsynth, sizes};
 
 /// How long a process may take to end by itself.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -74,7 +71,9 @@ impl ScsynthProcess {
         options: &ServerOptions,
         system: AudioSystem,
     ) -> Result<(Self, PipeReader), StartError> {
-        let scsynth = find_scsynth(options)?;
+        let scsynth = find_scsynth(options.scsynth.as_deref()).ok_or_else(|| {
+            options.scsynth.clone().map_or(StartError::NotInstalled, StartError::NotThere)
+        })?;
         let setpriv = find_program("setpriv").ok_or(StartError::NoSetpriv)?;
         let port = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
         let (reader, writer) = io::pipe()?;
@@ -130,27 +129,6 @@ pub(super) fn describe(status: Option<ExitStatus>) -> String {
     }
 }
 
-/// The program.
-pub(crate) fn find_scsynth(options: &ServerOptions) -> Result<PathBuf, StartError> {
-    match &options.scsynth {
-        Some(given) if is_program(given) => Ok(given.clone()),
-        Some(given) => Err(StartError::NotThere(given.clone())),
-        None => find_program("scsynth").ok_or(StartError::NotInstalled),
-    }
-}
-
-/// A program on `PATH`.
-pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
-    let path = env::var_os("PATH")?;
-    env::split_paths(&path).map(|directory| directory.join(name)).find(|file| is_program(file))
-}
-
-fn is_program(path: &Path) -> bool {
-    use std::os::unix::fs::PermissionsExt as _;
-
-    fs::metadata(path).is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
-}
-
 /// Whether PipeWire runs and can act as JACK.
 pub(crate) fn pipewire_runs() -> bool {
     let remote = env::var_os("PIPEWIRE_REMOTE").unwrap_or_else(|| OsString::from("pipewire-0"));
@@ -164,29 +142,32 @@ pub(crate) fn pipewire_runs() -> bool {
 }
 
 fn arguments(port: u16, samples: Option<&Path>) -> Vec<OsString> {
-    let sizes = [
-        ("-u", u32::from(port)),
-        // No announcement in the network, no definitions of the user.
-        ("-R", 0),
-        ("-D", 0),
-        ("-o", FIRST_PRIVATE_BUS / 2),
-        ("-i", FIRST_PRIVATE_BUS / 2),
-        ("-n", NODES),
-        ("-a", AUDIO_BUSES),
-        ("-c", CONTROL_BUSES),
-        ("-b", BUFFERS),
-        ("-d", DEFINITIONS),
-        ("-m", MEMORY),
-        ("-w", u32::try_from(WIRE_BUFFERS).unwrap_or(u32::MAX)),
-    ];
-    let mut arguments = Vec::new();
-    for (option, value) in sizes {
-        arguments.extend([option.into(), value.to_string().into()]);
-    }
+    // No announcement in the network.
+    let mut arguments: Vec<OsString> =
+        ["-B", "127.0.0.1", "-R", "0", "-H", "Imbolc", "-u"].map(OsString::from).into();
+    arguments.push(port.to_string().into());
+    let channels = ["-o".to_owned(), OUTPUTS.to_string(), "-i".to_owned(), INPUTS.to_string()];
+    arguments.extend(channels.map(OsString::from));
+    arguments.extend(sizes().into_iter().map(OsString::from));
     // Any program of this computer can send to the port, also what writes files.
     let files = samples.and_then(|directory| directory.canonicalize().ok());
     let files = files.as_deref().map_or_else(|| OsStr::new("/nonexistent"), Path::as_os_str);
-    arguments.extend(["-B".into(), "127.0.0.1".into(), "-H".into(), "Imbolc".into()]);
     arguments.extend(["-P".into(), files.into()]);
     arguments
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A parent that died before its death was being followed is noticed.
+    #[test]
+    fn nothing_is_started_for_a_parent_that_is_dead() {
+        let run = |parent: u32| {
+            let parent = parent.to_string();
+            Command::new("sh").args(["-c", GUARD, &parent, "true"]).status().unwrap()
+        };
+        assert!(run(std::process::id()).success());
+        assert!(!run(1).success());
+    }
 }

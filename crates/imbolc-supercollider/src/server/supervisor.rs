@@ -5,6 +5,7 @@
 //! the process ends with it.
 
 use std::{
+    collections::BTreeSet,
     convert::Infallible,
     io,
     net::{Ipv4Addr, SocketAddr, UdpSocket},
@@ -14,19 +15,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use imbolc_net::studio::Content;
 use rosc::{OscBundle, OscMessage, OscPacket, OscTime, OscType};
 
 use super::{
-    Audio, Load, ServerEvent, ServerOptions,
+    Audio, BUS_OF_SUPERVISOR, Load, ServerEvent, ServerOptions,
     console::{Said, read_console},
     definitions::{Definitions, TRIALS},
-    files::Files,
+    files::{FileKey, Files, FoundFile},
     process::{AudioSystem, ScsynthProcess, describe, pipewire_runs},
 };
 use crate::{
     commands::{self, NodeId, Place},
-    samples::{BadSound, SoundFile},
     synth_def::{Definition, Graph},
 };
 
@@ -62,9 +61,9 @@ const BUSES_OF_MESSAGE: u32 = 2048;
 /// The shortest period in frames: with a shorter one `scsynth` runs and computes nothing.
 const SHORTEST_PERIOD: u32 = 64;
 
-/// The synth that tells whether audio runs: it moves the first control bus.
-const HEART: NodeId = NodeId(2);
-const HEART_BUS: u32 = 0;
+/// The synth that tells whether audio runs: it moves a control bus.
+const HEART: NodeId = NodeId(400);
+const HEART_BUS: u32 = BUS_OF_SUPERVISOR;
 
 /// What arrives at the supervisor.
 #[derive(Debug)]
@@ -75,14 +74,14 @@ pub(super) enum Incoming {
     Said(u32, Said),
     /// It has ended.
     Ended(u32),
-    LookedUp(Content, Result<SoundFile, BadSound>),
+    LookedUp(FoundFile),
 }
 
 /// What is asked of the supervisor.
 #[derive(Debug)]
 pub(super) enum Request {
     Define(Definition),
-    Load(Content),
+    Load(FileKey),
     Watch { first: u32, count: u32 },
     UseSamples(Option<PathBuf>),
     Restart(String),
@@ -125,8 +124,8 @@ pub(super) struct Supervisor {
     late: u64,
     /// What the present process has said about its end.
     last_words: Option<String>,
-    /// The reason of the present silence that was told.
-    told: Option<String>,
+    /// The reasons of the present silence that were told.
+    told: BTreeSet<String>,
 }
 
 impl Supervisor {
@@ -162,7 +161,7 @@ impl Supervisor {
             port: 0,
             late: 0,
             last_words: None,
-            told: None,
+            told: BTreeSet::new(),
         })
     }
 
@@ -181,8 +180,7 @@ impl Supervisor {
                 End::Failed(why) => (why, false),
             };
             tracing::warn!(why, "no sound");
-            if self.told.as_ref() != Some(&why) {
-                self.told = Some(why.clone());
+            if self.told.insert(why.clone()) {
                 self.tell(ServerEvent::Down(why));
             }
             if now {
@@ -212,7 +210,7 @@ impl Supervisor {
             self.probe()?;
             self.restore()?;
             *up_since = Some(Instant::now());
-            self.told = None;
+            self.told.clear();
             self.tell(ServerEvent::Up(audio));
             self.serve()
         });
@@ -363,8 +361,7 @@ impl Supervisor {
         {
             let answers = self.answers.clone();
             let thread = thread::Builder::new().name("look-up".into()).spawn(move || {
-                let (content, found) = look_up.run();
-                drop(answers.send(Incoming::LookedUp(content, found)));
+                drop(answers.send(Incoming::LookedUp(look_up.run())));
             });
             if let Err(error) = thread {
                 self.tell(ServerEvent::Trouble(format!("samples cannot be read: {error}")));
@@ -404,9 +401,9 @@ impl Supervisor {
                 }
             }
             _ => {
-                if let Some(event) = self.files.answered(Instant::now(), reply) {
-                    self.tell(event);
-                }
+                let (event, messages) = self.files.answered(Instant::now(), reply);
+                messages.into_iter().for_each(|message| self.send(message));
+                event.into_iter().for_each(|event| self.tell(event));
             }
         }
     }
@@ -437,9 +434,9 @@ impl Supervisor {
             Ok(Incoming::Ended(start)) if start == self.starts && self.port != 0 => {
                 return Err(End::Failed(String::new()));
             }
-            Ok(Incoming::LookedUp(content, found)) if self.port != 0 => {
-                match self.files.looked_up(Instant::now(), &content, found) {
-                    Ok(message) => self.send(message),
+            Ok(Incoming::LookedUp(found)) if self.port != 0 => {
+                match self.files.looked_up(Instant::now(), found) {
+                    Ok(messages) => messages.into_iter().for_each(|message| self.send(message)),
                     Err(Some(event)) => self.tell(event),
                     Err(None) => {}
                 }
@@ -454,8 +451,8 @@ impl Supervisor {
     fn request(&mut self, request: Request) -> Result<(), End> {
         match request {
             Request::Define(definition) => self.definitions.want(definition),
-            Request::Load(content) => {
-                if let Some(event) = self.files.want(&content) {
+            Request::Load(file) => {
+                if let Some(event) = self.files.want(file) {
                     self.tell(event);
                 }
             }

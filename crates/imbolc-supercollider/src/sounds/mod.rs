@@ -9,6 +9,7 @@ mod click;
 mod effect;
 mod pad;
 mod pitch;
+mod seed;
 mod source;
 mod strip;
 mod voice;
@@ -24,8 +25,9 @@ pub use self::{
     click::build_click,
     pad::{RATE, build_pad},
     pitch::frequency,
+    seed::build_seed,
     source::sounds_without_key,
-    strip::{LOOK_AHEAD, METER, StripPart, TO, build_strip_part},
+    strip::{LOOK_AHEAD, METER, StripPart, TO, build_strip_part, output_delay},
     voice::{FREQUENCY, GATE, LEVEL, LFO_PHASE, VoiceLife, VoiceSound, build_voice, lfo_rate},
 };
 

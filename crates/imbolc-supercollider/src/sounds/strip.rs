@@ -29,6 +29,14 @@ pub enum StripPart {
 /// Seconds that the limiter looks ahead. It delays by twice as much.
 pub const LOOK_AHEAD: f32 = 0.001;
 
+/// How many samples late [`StripPart::Output`] is at this sample rate in Hz: `Limiter` of
+/// SuperCollider 3.13 delays by twice its look-ahead, which it takes a little longer than it is.
+#[must_use]
+pub const fn output_delay(rate: u32) -> u32 {
+    const LOOK_AHEADS_PER_SECOND: u32 = 1_000;
+    2 * (rate / LOOK_AHEADS_PER_SECOND + 1)
+}
+
 /// The level above which the limiter holds, as an amplitude.
 const CEILING: f32 = 0.98;
 

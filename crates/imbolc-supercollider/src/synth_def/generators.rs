@@ -19,8 +19,6 @@ units! {
     brown_noise: "BrownNoise" audio ();
     /// Single samples from −1 to 1 at random times, so many a second.
     dust: "Dust2" audio (density);
-    /// From `start` to `end` within `seconds`, at control rate.
-    slow_line: "Line" control (start, end, seconds);
     /// A random number, equally likely from `low` to `high`, chosen anew at each trigger.
     random: "TRand" audio (low, high, trigger: audio);
     /// A random number from `low` to `high`, both above 0, as likely in each octave.
@@ -31,8 +29,8 @@ units! {
     phasor: "Phasor" audio (trigger, step, start, end, reset);
     /// Differences of neighbouring samples, halved.
     difference: "HPZ1" audio (input: audio);
-    /// The sum of all samples; each time, the last sum is multiplied by `leak`.
-    integrator: "Integrator" audio (input: audio, leak);
+    /// A triangle, which is not band-limited: its overtones fall by 12 dB per octave.
+    triangle: "LFTri" audio (frequency, phase);
     /// An input of `seconds` after each impulse, which falls by 60 dB.
     decay: "Decay" audio (input: audio, seconds);
     /// A string: a delay of `time`, at most `longest`, into which one period of the input is
@@ -84,6 +82,12 @@ impl Graph {
             flag(false),
         ];
         self.channels("PlayBuf", &inputs, channels)
+    }
+
+    /// A line from 0 to 1 within `seconds`, at control rate.
+    pub fn slow_rise<'g>(&'g self, seconds: impl Input<'g>) -> Signal<'g> {
+        let [none, full] = [0.0, 1.0].map(Wire::Constant);
+        self.control_unit("Line", &[none, full, seconds.wire(), none])
     }
 
     /// An envelope that falls from 1 to 0 within `seconds`, evenly in decibels; at −60 dB

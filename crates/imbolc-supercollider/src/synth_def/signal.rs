@@ -169,7 +169,6 @@ fn rate_of(wire: Wire) -> Option<Rate> {
 }
 
 /// The result, where no unit is needed.
-#[expect(clippy::float_cmp, reason = "exactly these constants change nothing")]
 fn simplified(left: Wire, operator: Binary, right: Wire) -> Option<Wire> {
     use Wire::Constant;
 

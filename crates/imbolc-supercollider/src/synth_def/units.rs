@@ -17,7 +17,7 @@ macro_rules! units {
         impl Graph {
             $(
                 $(#[$doc])*
-                #[expect(clippy::too_many_arguments, clippy::allow_attributes, reason = "as many as the unit has")]
+                #[expect(clippy::too_many_arguments, clippy::elidable_lifetime_names, clippy::allow_attributes, reason = "as many as the unit has")]
                 #[allow(unfulfilled_lint_expectations)]
                 pub fn $method<'g>(&'g self, $($input: impl Input<'g>),*) -> Signal<'g> {
                     $( let $input = units!(@input self $input $rate $($kind)?); )*
@@ -58,7 +58,8 @@ units! {
     high_pass: "HPF" audio (input: audio, frequency);
     /// High-pass, 12 dB per octave; `damping` as above.
     resonant_high_pass: "RHPF" audio (input: audio, frequency, damping);
-    /// Band-pass; `width` is the bandwidth divided by the frequency.
+    /// Band-pass; `width` is the bandwidth divided by the frequency. It is not stable for a
+    /// bandwidth above half of the sample rate.
     band_pass: "BPF" audio (input: audio, frequency, width);
     /// Removes the constant part.
     leak_dc: "LeakDC" audio (input: audio, coefficient);

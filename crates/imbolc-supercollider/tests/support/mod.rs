@@ -25,7 +25,7 @@ use imbolc_supercollider::{
 pub const RATE: u32 = 48_000;
 
 /// The voices, in front of the effects.
-const VOICES: NodeId = NodeId(1);
+pub const VOICES: NodeId = NodeId(1);
 /// The effects.
 const EFFECTS: NodeId = NodeId(2);
 
@@ -126,18 +126,23 @@ impl Stage {
     /// Renders so many samples. What `scsynth` complains about fails the test.
     pub fn render(self, samples: u64) -> Sound {
         let Self { scsynth, channels, score, .. } = self;
-        render_score(&scsynth, score, channels, samples)
+        render_score(&scsynth, score, (RATE, channels), samples)
     }
 }
 
-/// Renders a score.
-pub fn render_score(scsynth: &std::path::Path, score: Score, channels: u32, samples: u64) -> Sound {
+/// Renders a score at this sample rate, with so many output channels.
+pub fn render_score(
+    scsynth: &std::path::Path,
+    score: Score,
+    (rate, channels): (u32, u32),
+    samples: u64,
+) -> Sound {
     let folder = tempfile::tempdir().unwrap();
     let [score_file, output] = ["score.osc", "sound.raw"].map(|name| folder.path().join(name));
     let mut file = fs::File::create(&score_file).map(std::io::BufWriter::new).unwrap();
     score.finish(samples, &mut file).unwrap();
     file.into_inner().unwrap();
-    let mut run = ScoreRun::start(scsynth, &score_file, &output, (RATE, channels)).unwrap();
+    let mut run = ScoreRun::start(scsynth, &score_file, &output, (rate, channels)).unwrap();
     while !run.is_over().unwrap() {
         thread::sleep(Duration::from_millis(2));
     }

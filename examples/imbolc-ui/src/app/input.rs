@@ -131,7 +131,7 @@ impl App {
                 self.local(LayerAction::Pop);
             }
             // These play nothing, and are needed with both hands on the keys.
-            (KeyCode::Char(' ' | '0' | 'R' | '[' | ']'), _) => {
+            (KeyCode::Char(' ' | '0' | 'R' | '[' | ']' | '!'), _) => {
                 if key.kind != KeyEventKind::Repeat
                     && let Some(intent) = self.translate_everywhere(key)
                 {

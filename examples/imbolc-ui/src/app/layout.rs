@@ -8,7 +8,7 @@ use imbolc_net::{
     studio::{Layer, SessionState, SoundEngine},
     util::{
         quantity::{Pitch, Ticks},
-        text::{columns, padded},
+        text::{columns, fitted, padded},
     },
 };
 use ratatui::{
@@ -40,6 +40,8 @@ pub(super) struct FrameLayout<'a> {
     pub(super) question: Option<&'a Question>,
     /// The address at which others join, if this client hosts.
     pub(super) join_address: Option<String>,
+    /// What is under way in the background.
+    pub(super) job: Option<String>,
     /// The index of the first key that the help shows.
     pub(super) help_from: u16,
     /// What the leftmost key plays.
@@ -67,7 +69,7 @@ impl FrameLayout<'_> {
         let inside = block.inner(body);
         block.render(body, buffer);
         self.pane.draw(self.view, inside, buffer);
-        self.view.messages.line(usize::from(messages.width)).render(messages, buffer);
+        self.draw_messages(messages, buffer);
         self.draw_status(status, buffer);
         match self.view.client.layers().last() {
             Some(Layer::Help) => self.draw_help(body, buffer),
@@ -136,6 +138,20 @@ impl FrameLayout<'_> {
             Span::styled(theme::meter(right, 10), theme::meter_style(right)),
         ]);
         meters.right_aligned().render(area, buffer);
+    }
+
+    fn draw_messages(&self, area: Rect, buffer: &mut Buffer) {
+        let Some(job) = &self.job else {
+            return self.view.messages.line(area.width.into()).render(area, buffer);
+        };
+        let job = Line::styled(fitted(job, area.width.into()), theme::WARNING);
+        let [left, right] = Layout::horizontal([
+            Constraint::Fill(1),
+            Constraint::Length(u16::try_from(job.width() + 2).unwrap_or(u16::MAX)),
+        ])
+        .areas(area);
+        self.view.messages.line(left.width.into()).render(left, buffer);
+        job.right_aligned().render(right, buffer);
     }
 
     fn draw_status(&self, area: Rect, buffer: &mut Buffer) {

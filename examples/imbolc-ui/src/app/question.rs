@@ -41,6 +41,9 @@ fn loss(intent: &Intent, view: &View) -> Option<String> {
         Intent::Do(Action::Network(NetworkAction::Project(task))) if view.may_lead() => {
             loss_by_task(task, view)
         }
+        Intent::Bounce { file, .. } if file.exists() => {
+            Some(format!("{} will be overwritten", file.display()))
+        }
         _ => None,
     }
 }

@@ -6,6 +6,7 @@ pub(super) mod choices;
 mod clip_commands;
 mod drum_commands;
 mod lane_commands;
+mod sound_commands;
 
 use imbolc_net::{
     model::InstrumentId,
@@ -231,6 +232,10 @@ pub(super) const COMMANDS: &[Command] = commands! {
     "recover" "NAME" "bring back work that was not saved" [choices::recovered] => |name, _| {
         single(NetworkAction::Project(ProjectAction::Recover(parse_project_name(name)?)))
     };
+    "panic" "" "silence everything at once; playback goes on" => |_, _| single(NetworkAction::Panic);
+    "bounce" "[FILE] [BAR BAR]" "render the song, or from one bar to the end of another, to a WAV file" => sound_commands::bounce;
+    "sample" "[PAD] FILE" "play a WAV file: in a pad, in the slices of a kit, in a sampler, granular or wavetable" [choices::pads, choices::none] => sound_commands::sample;
+    "impulse" "[bus BUS|master] FILE" "use a WAV file as the impulse response of a convolution" => sound_commands::impulse;
     "sync" "" "fetch the full state again" => |_, _| Ok(vec![Intent::Resynchronise]);
     "help" "" "show the keys" => |_, _| single(Action::from(LayerAction::Push(Layer::Help)));
     "quit" "" "quit" => |_, _| Ok(vec![Intent::Quit]);

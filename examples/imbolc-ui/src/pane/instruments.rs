@@ -24,7 +24,7 @@ use crate::{
     describe,
     intent::Intent,
     parameters::{self, Knob},
-    theme,
+    samples, theme,
     view::View,
 };
 
@@ -202,10 +202,17 @@ impl InstrumentsPane {
         let Some((id, instrument)) = view.selected() else { return };
         let heading = format!("{id} {}", instrument.name);
         let hint = if self.on_knobs { "+ - change  Enter type  Esc back" } else { "→ change" };
-        let line = Line::from(vec![
-            Span::styled(heading, theme::HEADING),
-            Span::styled(format!("  {hint}"), theme::DIM),
-        ]);
+        let mut line = Line::styled(heading, theme::HEADING);
+        match samples::missing_files(id, view) {
+            Some(missing) => line.push_span(Span::styled(format!("  {missing}"), theme::ERROR)),
+            None => {
+                let files = samples::files_of(id, view.studio());
+                for file in &files {
+                    line.push_span(format!("  {}", file.name));
+                }
+                line.push_span(Span::styled(format!("  {hint}"), theme::DIM));
+            }
+        }
         line.render(area, buffer);
         let below = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
         let knobs = parameters::of_instrument(id, view.studio());

@@ -13,7 +13,7 @@ use imbolc_ui::ending::{Ending, LIMIT, NOT_SAVED};
 use pty_process::{Size, blocking};
 
 use crate::{
-    player::{PROGRAM, Player, send_signal},
+    player::{PROGRAM, Player, send_signal, silence},
     stage::{Scene, Stage},
 };
 
@@ -31,6 +31,7 @@ fn start_without_signals(arguments: &[&str]) -> (Child, blocking::Pty) {
     };
     let child = Command::new(PROGRAM)
         .args(arguments)
+        .args(silence(arguments))
         .env("TERM", "xterm-256color")
         .env("HOME", std::env::temp_dir().join("imbolc-ui-no-home"))
         .env_remove("XDG_DATA_HOME")

@@ -14,7 +14,7 @@ use imbolc_ui::{app::App, palette::Palette};
 use crate::{
     band,
     screens::PANES,
-    stage::{BASS, DRUMS, parse},
+    stage::{BASS, DRUMS, no_server, parse},
 };
 
 /// A UI on a real dispatcher.
@@ -28,7 +28,7 @@ impl Player {
     fn new() -> Self {
         let studio = LocalDispatcher::open("mia", band::studio(), inline(SilentEngine::default));
         let studio: Arc<dyn Dispatcher> = Arc::new(studio.expect("it opens"));
-        let (events, app) = (studio.events(), App::new(Arc::clone(&studio)));
+        let (events, app) = (studio.events(), App::new(Arc::clone(&studio), no_server(None)));
         Self { studio, events, app }
     }
 
@@ -194,6 +194,11 @@ const OTHERS: &[&str] = &[
     "restore now",
     "recover now",
     "sync",
+    "panic",
+    // There is no scsynth, and no such file.
+    "bounce /nonexistent/mix.wav",
+    "sample /nonexistent/kick.wav",
+    "impulse /nonexistent/hall.wav",
     "help",
     "quit",
 ];

@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    player::Player,
+    player::{Player, silence},
     processes::net::{Directory, address},
 };
 
@@ -21,6 +21,7 @@ impl Headless {
     fn start(arguments: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_imbolc-ui"))
             .args(arguments)
+            .args(silence(arguments))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()

@@ -34,6 +34,7 @@ mod questions;
 mod refusals;
 mod screens;
 mod session;
+mod sound;
 mod stage;
 mod status;
 #[cfg(all(unix, feature = "net"))]

@@ -13,7 +13,7 @@ use imbolc_net::{
 
 use imbolc_ui::app::App;
 
-use crate::stage::{BASS, LEAD, MIA, Scene, Stage};
+use crate::stage::{BASS, LEAD, MIA, Scene, Stage, no_server};
 
 const fn transport(action: TransportAction) -> NetworkAction {
     NetworkAction::Transport(action)
@@ -216,7 +216,7 @@ fn free_privilege_and_foreign_instrument_are_told_plainly() {
 #[test]
 fn guest_without_an_instrument_is_told_how_to_get_one() {
     let first = |stage: &Stage| {
-        let mut app = App::new(stage.dispatcher().0);
+        let mut app = App::new(stage.dispatcher().0, no_server(None));
         let first = app.messages().latest().next().map(|message| message.text.clone());
         first.unwrap_or_default()
     };

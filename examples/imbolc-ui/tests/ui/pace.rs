@@ -22,7 +22,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::stage::{ANA, LEAD, Scene, Stage};
+use crate::stage::{ANA, LEAD, Scene, Stage, no_server};
 
 /// Long after the last change.
 fn later() -> Instant {
@@ -76,7 +76,7 @@ async fn frames_while(
 ) -> usize {
     let (studio, events) = stage.dispatcher();
     let mut terminal = Terminal::new(TestBackend::new(100, 30)).expect("in memory");
-    let looping = event_loop::run(&studio, events, &mut terminal, inputs, |_| ());
+    let looping = event_loop::run(&studio, no_server(None), events, &mut terminal, inputs, |_| ());
     let both = async {
         tokio::join!(looping, others);
     };
@@ -119,7 +119,7 @@ async fn key_does_not_wait_for_the_end_of_a_flood() {
     });
     let mut terminal = Terminal::new(TestBackend::new(100, 30)).expect("in memory");
     // It ends with its inputs.
-    event_loop::run(&studio, events, &mut terminal, inputs, |_| ()).await;
+    event_loop::run(&studio, no_server(None), events, &mut terminal, inputs, |_| ()).await;
     assert_eq!(pressing.join().expect("it presses"), 1, "the key waits");
     flood.join().expect("it ends");
 }
@@ -227,7 +227,7 @@ async fn all_keys_are_asked_for_while_they_play() {
     let mut terminal = Terminal::new(TestBackend::new(100, 30)).expect("in memory");
     let asked = std::cell::RefCell::new(Vec::new());
     let ask = |all| asked.borrow_mut().push(all);
-    let looping = event_loop::run(&studio, events, &mut terminal, inputs, ask);
+    let looping = event_loop::run(&studio, no_server(None), events, &mut terminal, inputs, ask);
     let pressing = async {
         for code in [KeyCode::Char('k'), KeyCode::Char('a'), KeyCode::Esc, KeyCode::Char('q')] {
             keys.send(Input::Key(KeyEvent::from(code))).await.expect("it reads");

@@ -64,7 +64,8 @@ impl Player {
 
     /// Starts the program in a terminal of another type.
     pub fn start_with_term(term: &str, columns: u16, lines: u16, arguments: &[&str]) -> Self {
-        let program = blocking::Command::new(PROGRAM).args(arguments).env("TERM", term);
+        let program = blocking::Command::new(PROGRAM).args(arguments).args(silence(arguments));
+        let program = program.env("TERM", term);
         Self::start_program(columns, lines, program)
     }
 
@@ -196,7 +197,17 @@ pub fn send_signal(child: &Child, name: &str) {
 
 /// Runs the program without a terminal until it ends.
 pub fn without_terminal(arguments: &[&str]) -> Output {
-    Command::new(PROGRAM).args(arguments).output().expect("the program starts")
+    let mut program = Command::new(PROGRAM);
+    program.args(arguments).args(silence(arguments)).output().expect("the program starts")
+}
+
+/// What keeps the program from starting `scsynth`, if it would.
+pub fn silence(arguments: &[&str]) -> &'static [&'static str] {
+    let chosen = ["--connect", "--discover", "--engine", "--render", "--doctor", "--scsynth"];
+    if arguments.iter().any(|argument| chosen.contains(argument)) {
+        return &[];
+    }
+    &["--engine", "silent"]
 }
 
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_imbolc-ui");

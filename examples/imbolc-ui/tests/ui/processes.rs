@@ -70,6 +70,81 @@ fn first_command_can_save() {
 }
 
 #[test]
+fn program_without_scsynth_says_how_to_install_it() {
+    let mut player = Player::start(&["--name", "mia", "--scsynth", "/nonexistent"]);
+    player.wait_for("mia local session  ★ privilege  scsynth: no sound");
+    player.wait_for("apt install supercollider-server");
+    // All else goes on.
+    player.press("+");
+    player.wait_for("-5.0");
+    player.press("q");
+    player.press("y");
+    assert!(player.wait_for_exit().success());
+    let said = error_line(&["--engine", "supercollider", "--scsynth", "/nonexistent"]);
+    assert!(said.contains("apt install supercollider-server"), "{said}");
+}
+
+#[test]
+fn contradicting_options_are_one_line() {
+    let said = error_line(&["--render", "song.imbolc.json"]);
+    assert!(said.contains("were not provided: --out <FILE>"), "{said}");
+}
+
+#[test]
+fn project_that_cannot_be_rendered_is_one_line() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let song = directory.path().join("song.imbolc.json");
+    let (song, mix) = (song.to_str().expect("text"), directory.path().join("mix.wav"));
+    let render = ["--render", song, "--out", mix.to_str().expect("text")];
+    let render = [&render[..], &["--scsynth", "/nonexistent"]].concat();
+    assert!(error_line(&render).contains("song.imbolc.json: "));
+    std::fs::write(song, "{}").expect("it can be written");
+    assert!(error_line(&render).contains("song.imbolc.json: "));
+    save_song(song);
+    assert!(error_line(&render).contains("apt install supercollider-server"));
+    assert!(!mix.exists());
+}
+
+/// A project with four bars, saved as the program does.
+fn save_song(file: &str) {
+    use imbolc_net::{
+        projects,
+        studio::{ProjectName, StudioState},
+    };
+
+    let place = std::path::Path::new(file);
+    let directory = place.parent().expect("a directory");
+    let store = projects::Store::open(directory).expect("a directory");
+    let name = ProjectName::new("song").expect("a name");
+    store.save(&name, &StudioState::starter()).expect("it is saved");
+}
+
+/// Without `scsynth` it is not tested, and says so.
+#[test]
+fn project_is_rendered_by_the_program() {
+    if imbolc_supercollider::server_options::find_scsynth(None).is_none() {
+        eprintln!("skipped: scsynth is not installed");
+        return;
+    }
+    let directory = tempfile::tempdir().expect("a directory");
+    let song = directory.path().join("song.imbolc.json");
+    let mix = directory.path().join("mix.wav");
+    let (song, out) = (song.to_str().expect("text"), mix.to_str().expect("text"));
+    save_song(song);
+    let render = ["--render", song, "--out", out, "--from", "2", "--to", "3", "--rate", "44100"];
+    let output = without_terminal(&render);
+    let said = String::from_utf8_lossy(&output.stdout);
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{complaint}");
+    assert_eq!(complaint, "");
+    assert!(said.starts_with(&format!("{out}: 4 s, 44,100 Hz, peak ")), "{said}");
+    assert_eq!(said.lines().count(), 1, "{said}");
+    let bytes = std::fs::read(&mix).expect("a file");
+    // Two bars at 120 bpm in stereo, of 16 bits each; nothing rings.
+    assert_eq!(bytes.len(), 44 + 4 * 44_100 * 4);
+}
+
+#[test]
 fn help_has_examples() {
     let help = without_terminal(&["--help"]);
     assert!(help.status.success());

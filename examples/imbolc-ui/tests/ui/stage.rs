@@ -1,6 +1,7 @@
 //! The test harness: a UI on a mock dispatcher and an in-memory terminal.
 
 use std::{
+    path::PathBuf,
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
@@ -22,6 +23,7 @@ use imbolc_net::{
         time::{Millis, Timestamp},
     },
 };
+use imbolc_supercollider::server::ServerOptions;
 use imbolc_ui::app::App;
 use ratatui::{Terminal, backend::TestBackend, buffer::Buffer, style::Color};
 use tokio::sync::broadcast;
@@ -141,6 +143,11 @@ impl Stage {
 
     /// Another studio in a scene.
     pub fn with_studio(scene: Scene, model: StudioState) -> Self {
+        Self::with_samples(scene, model, None)
+    }
+
+    /// Another studio in a scene, on a machine that has a directory of samples.
+    pub fn with_samples(scene: Scene, model: StudioState, samples: Option<PathBuf>) -> Self {
         let (model, roster) = (model.regarded_as_saved(), Arc::new(scene.roster()));
         let state = NetworkState { seq: Seq(1), model, roster };
         let state = Arc::new(state);
@@ -158,7 +165,7 @@ impl Stage {
         }));
         let sender = broadcast::Sender::new(64);
         let events = Events::new(sender.subscribe());
-        let app = App::new(Arc::new(mock(scene.me(), &shown, &sender)));
+        let app = App::new(Arc::new(mock(scene.me(), &shown, &sender)), no_server(samples));
         let terminal = Terminal::new(TestBackend::new(100, 30)).expect("in memory");
         let me = scene.me();
         let mut stage = Self { app, me, shown, events, sender, terminal };
@@ -281,6 +288,18 @@ impl Stage {
     pub fn emit(&mut self, event: Event) {
         self.sender.send(event).expect("the UI listens");
         self.drain_events();
+    }
+
+    /// Waits until what is under way in the background has ended, and returns the messages.
+    pub fn wait_for_job(&mut self) -> Vec<String> {
+        let end = Instant::now() + Duration::from_secs(10);
+        while self.app.is_busy() {
+            assert!(Instant::now() < end, "it does not end");
+            std::thread::sleep(Duration::from_millis(1));
+            self.app.tick(Instant::now());
+        }
+        self.drain_events();
+        self.app.messages().latest().map(|message| message.text.clone()).collect()
     }
 
     fn drain_events(&mut self) {
@@ -467,6 +486,11 @@ fn mock(
     requests!(expect_request_ownership, "own", of);
     requests!(expect_release_ownership, "release", of);
     mock
+}
+
+/// A machine without `scsynth`: no test may start it.
+pub fn no_server(samples: Option<PathBuf>) -> ServerOptions {
+    ServerOptions { scsynth: Some("/nonexistent".into()), samples }
 }
 
 /// Parses the keys of a test.

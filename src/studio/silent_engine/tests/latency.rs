@@ -337,3 +337,36 @@ proptest! {
         prop_assert_eq!(recorded_late(late, count_in, &deeds), now);
     }
 }
+
+/// A server of sound is there later than the engine, with a latency of its own.
+#[test]
+fn latency_that_changes_counts_from_then_on() {
+    let mut rig = Rig::heard_after(0);
+    rig.transport(TransportAction::Play);
+    rig.wait(500);
+    rig.engine.set_latency(Duration::from_millis(50));
+    rig.wait(500);
+    rig.strike(40);
+    rig.wait(100);
+    rig.release(40);
+    assert_eq!(rig.recorded(), [(960 - 48, 40, 96)]);
+}
+
+#[test]
+fn lanes_are_those_that_move_something() {
+    let mut rig = Rig::heard_after(0);
+    rig.automate(
+        LEVEL,
+        AutomationAction::Put(Point {
+            tick: Ticks::MIN,
+            value: Amount::of(0.25),
+            curve: Curve::Linear,
+        }),
+    );
+    assert!(rig.engine.lanes().is_empty());
+    rig.transport(TransportAction::Play);
+    rig.wait(50);
+    assert_eq!(rig.engine.lanes().get(&LEVEL), Some(&Amount::of(0.25)));
+    rig.transport(TransportAction::Stop);
+    assert!(rig.engine.lanes().is_empty());
+}

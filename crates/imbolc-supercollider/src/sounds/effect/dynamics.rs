@@ -55,8 +55,8 @@ pub(super) fn limiter<'g>(input: Stereo<'g>, limiter: &Limiter) -> Stereo<'g> {
     // What the limiter does to the louder channel is done to both. Its gain falls in time
     // for a peak; it rises as slowly as the release says.
     let loudest = peak(driven);
-    let limited = graph.limiter(loudest, ceiling, look_ahead);
-    let gain = ((limited + OFFSET) / (late(loudest) + OFFSET)).min(1.0);
+    let lowered = graph.limiter(loudest, ceiling, look_ahead);
+    let gain = (lowered + OFFSET) / (late(loudest) + OFFSET);
     let gain = graph.slew(gain, release, 0.0);
     driven.map(|channel| (late(channel) * gain).clip(ceiling))
 }
@@ -89,8 +89,8 @@ pub(super) fn gate<'g>(input: Stereo<'g>, gate: &Gate) -> Stereo<'g> {
     let level = graph.slew(peak(input), 0.0, DETECTOR);
     let above = graph.schmitt(level, threshold * HYSTERESIS, threshold);
     // Before the first time above the threshold there is nothing to hold.
-    let held = graph.sweep(1.0 - above, 1.0).less(hold) * graph.count(above, 0.0).greater(0.0);
-    let open = above.max(held);
+    let lasts = graph.sweep(1.0 - above, 1.0).less(hold) * graph.count(above, 0.0).greater(0.0);
+    let open = above.max(lasts);
     let gain = graph.slew(floor + open * (1.0 - floor), attack, release);
     input.map(|channel| channel * gain)
 }

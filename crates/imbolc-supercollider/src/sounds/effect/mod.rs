@@ -89,7 +89,7 @@ fn sum<'g>(left: Stereo<'g>, right: Stereo<'g>) -> Stereo<'g> {
 }
 
 /// The absolute value of the louder channel.
-fn peak<'g>([left, right]: Stereo<'g>) -> Signal<'g> {
+fn peak([left, right]: Stereo<'_>) -> Signal<'_> {
     left.abs().max(right.abs())
 }
 
@@ -109,8 +109,7 @@ fn line_length(seconds: f32) -> f32 {
     seconds.max(SHORTEST).log2().ceil().exp2()
 }
 
-/// A delay that may move.
-fn delayed<'g>(graph: &'g Graph, input: Stereo<'g>, seconds: f32) -> Stereo<'g> {
-    let (longest, time) = (line_length(seconds), graph.knob(seconds));
-    input.map(|channel| graph.moving_delay(channel, longest, time))
+/// A length in seconds that moves slowly: the pitch of what is in a delay line glides.
+fn glide(graph: &Graph, seconds: f32) -> Signal<'_> {
+    graph.slow_lag(graph.setting(seconds), 0.2)
 }

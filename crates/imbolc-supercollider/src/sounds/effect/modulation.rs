@@ -7,7 +7,7 @@ use imbolc_net::{
     util::quantity::Seconds,
 };
 
-use super::{SIXTY_DECIBELS, below_nyquist, line_length, mixed, mixed_by_power, sum};
+use super::{SIXTY_DECIBELS, below_nyquist, glide, line_length, mixed, mixed_by_power, sum};
 use crate::{
     sounds::{
         Stereo,
@@ -34,7 +34,7 @@ pub(super) fn chorus<'g>(input: Stereo<'g>, chorus: &Chorus) -> Stereo<'g> {
     let graph = input[0].graph();
     let [rate, depth, spread] =
         [chorus.rate.get(), chorus.depth.get(), chorus.spread.get()].map(|v| graph.knob(v));
-    let mean = graph.knob(mean_delay(chorus.delay));
+    let mean = glide(graph, mean_delay(chorus.delay));
     let longest = line_length(chorus_delay(chorus));
     let voices = chorus.voices.get();
     let copies = (0..voices).map(|voice| {
@@ -69,7 +69,7 @@ pub(super) fn chorus_tail(chorus: &Chorus) -> f32 {
 pub(super) fn flanger<'g>(input: Stereo<'g>, flanger: &Flanger) -> Stereo<'g> {
     let graph = input[0].graph();
     let [rate, depth] = [flanger.rate.get(), flanger.depth.get()].map(|v| graph.knob(v));
-    let mean = graph.knob(mean_delay(flanger.delay));
+    let mean = glide(graph, mean_delay(flanger.delay));
     let longest = line_length(flanger_delay(flanger));
     let (rounds, loudness) = flanger_feedback(flanger);
     let (rounds, loudness) = (graph.knob(rounds), graph.knob(loudness));
@@ -98,6 +98,9 @@ pub(super) fn flanger_tail(flanger: &Flanger) -> f32 {
     flanger_delay(flanger) * (1.0 + flanger_feedback(flanger).0.abs())
 }
 
+/// The highest peak of a phaser.
+const LOUDEST: f32 = 8.0;
+
 /// The highest feedback of a phaser.
 const PHASER_FEEDBACK: f32 = 0.8;
 
@@ -124,7 +127,8 @@ pub(super) fn phaser<'g>(input: Stereo<'g>, phaser: &Phaser) -> Stereo<'g> {
         let (b1, b2) = (-(middle * (1.0 - root)), (root - square) * scale);
         graph.second_order(channel, square * scale, middle, scale, b1, b2)
     };
-    let wet = input.map(|channel| half(half(channel, root), -root) * loudness);
+    // The fastest sweeps over all octaves would throw up peaks.
+    let wet = input.map(|channel| (half(half(channel, root), -root) * loudness).clip(LOUDEST));
     mixed(input, wet, phaser.mix.get())
 }
 
@@ -136,9 +140,6 @@ pub(super) fn phaser_tail(phaser: &Phaser) -> f32 {
 }
 
 pub(super) fn tremolo<'g>(input: Stereo<'g>, tremolo: &Tremolo, beat: f32) -> Stereo<'g> {
-    /// Seconds in which a step of the wave becomes a slope without a click.
-    const SMOOTH: f32 = 0.006;
-
     let graph = input[0].graph();
     let rate = match tremolo.sync {
         Some(note) => note_rate(note, beat),
@@ -156,9 +157,7 @@ pub(super) fn tremolo<'g>(input: Stereo<'g>, tremolo: &Tremolo, beat: f32) -> St
     } else {
         [graph.constant(0.0), lead].map(|phase| lfo_wave(graph, tremolo.shape, rate, phase))
     };
-    let gains = waves.map(|wave| {
-        let wave = graph.slew(wave, SMOOTH, SMOOTH);
-        1.0 - depth * (0.5 - wave * 0.5)
-    });
+    // A step of the wave is a slope over a block, so it does not click.
+    let gains = waves.map(|wave| 1.0 - depth * (0.5 - wave * 0.5));
     [input[0] * gains[0], input[1] * gains[1]]
 }

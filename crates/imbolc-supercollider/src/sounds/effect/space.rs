@@ -2,7 +2,7 @@
 
 use imbolc_net::studio::{Convolution, Delay, Reverb};
 
-use super::{SIXTY_DECIBELS, below_nyquist, delayed, line_length, mixed_by_power};
+use super::{SIXTY_DECIBELS, below_nyquist, glide, line_length, mixed_by_power};
 use crate::{
     output::{PARTITION, Spectrum},
     sounds::{Files, Stereo, voice::note_rate},
@@ -19,7 +19,7 @@ pub(super) fn delay<'g>(input: Stereo<'g>, delay: &Delay, beat: f32) -> Stereo<'
     let graph = input[0].graph();
     let seconds = delay_seconds(delay, beat);
     // The feedback takes a block.
-    let time = (graph.knob(seconds) - graph.block_seconds()).max(0.0);
+    let time = (glide(graph, seconds) - graph.block_seconds()).max(0.0);
     let feedback = graph.knob(delay.feedback.get().min(MOST));
     let damping = below_nyquist(graph.knob(delay.damping.get()));
     let echoes: Stereo<'g> = graph.fed_back();
@@ -63,7 +63,7 @@ pub(super) fn reverb<'g>(input: Stereo<'g>, reverb: &Reverb) -> Stereo<'g> {
     const SIGNS: [f32; 4] = [1.0, -1.0, 1.0, 1.0];
 
     let graph = input[0].graph();
-    let scale = graph.knob(reverb.size.get()) * 1.25 + 0.25;
+    let scale = glide(graph, reverb.size.get() * 1.25 + 0.25);
     let decay = graph.knob(reverb.decay.get()).max(0.01);
     let damping = graph.knob(reverb.damping.get());
     let width = graph.knob(reverb.width.get());
@@ -79,9 +79,12 @@ pub(super) fn reverb<'g>(input: Stereo<'g>, reverb: &Reverb) -> Stereo<'g> {
     });
     let mixed = orthogonal(turned);
 
-    let late =
-        delayed(graph, input.map(|channel| graph.leak_dc(channel, 0.999)), reverb.pre_delay.get());
-    let diffuse = [diffused(late[0], 0), diffused(late[1], 1)].map(|channel| channel * 0.5);
+    let seconds = reverb.pre_delay.get();
+    let (longest, time) = (line_length(seconds), glide(graph, seconds));
+    let diffuse = [0, 1].map(|side| {
+        let late = graph.moving_delay(graph.leak_dc(input[side], 0.999), longest, time);
+        diffused(late, side) * 0.5
+    });
     // A slow movement, so that no resonance stands out.
     let moves = [(0.31, 0.0), (0.43, 2.0)]
         .map(|(rate, phase)| graph.slow_sine(rate, phase) * 0.0001 - graph.block_seconds());
@@ -148,7 +151,7 @@ pub(super) fn convolution<'g>(
     #[expect(clippy::cast_precision_loss, reason = "a few thousand")]
     let latency = graph.sample_seconds() * (PARTITION / 2) as f32 - graph.block_seconds();
     let seconds = convolution.pre_delay.get();
-    let (longest, time) = (line_length(seconds), (graph.knob(seconds) - latency).max(0.0));
+    let (longest, time) = (line_length(seconds), (glide(graph, seconds) - latency).max(0.0));
     let late = input.map(|channel| graph.moving_delay(channel, longest, time));
     let gain = graph.knob(convolution.gain.get()).amplitude() * spectrum.gain;
     #[expect(clippy::cast_precision_loss, reason = "a few thousand")]

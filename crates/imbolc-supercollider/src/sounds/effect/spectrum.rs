@@ -55,7 +55,7 @@ pub(super) fn equaliser<'g>(input: Stereo<'g>, equaliser: &Equaliser) -> Stereo<
     };
     let low = shelf(&equaliser.low);
     let bells = [&equaliser.low_mid, &equaliser.mid, &equaliser.high_mid, &equaliser.presence];
-    let bells = bells.map(|band| bell(band));
+    let bells = bells.map(bell);
     let high = shelf(&equaliser.high);
     input.map(|channel| {
         let shelved = graph.low_shelf(channel, low.0, low.1, low.2);

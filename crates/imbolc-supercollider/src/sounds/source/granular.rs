@@ -47,7 +47,7 @@ pub(super) fn granular<'g>(
     }
     // The more grains sound at a time, the quieter is each.
     let overlap = (size * rate * f32::from(STREAMS)).max(1.0).sqrt();
-    sum.sound(overlap.reciprocal())
+    sum.sound(1.5 / overlap)
 }
 
 pub(super) fn additive<'g>(voice: &Voice<'g>, own: &Additive) -> Signal<'g> {
@@ -66,7 +66,11 @@ pub(super) fn additive<'g>(voice: &Voice<'g>, own: &Additive) -> Signal<'g> {
         let detuned = detune.times_plus(graph.random_once(-0.5, 0.5), 1.0);
         let pitch = base * harmonic * detuned;
         let share = level * if number % 2 == 1 { odd } else { even } * pitch.less(HIGHEST);
-        sound = graph.sine(pitch.min(HIGHEST), 0.0).times_plus(share, sound);
+        // Phases at which the harmonics do not all peak together (Schroeder).
+        let at = f32::from(number);
+        let phase = (at * at / f32::from(own.harmonics.get()) / 2.0).fract();
+        let phase = phase * std::f32::consts::TAU;
+        sound = graph.sine(pitch.min(HIGHEST), phase).times_plus(share, sound);
         power = share.times_plus(share, power);
         level = level * kept;
     }

@@ -12,13 +12,13 @@ use crate::{
         Surroundings,
         voice::{SourceSound, Voice},
     },
-    synth_def::{Graph, Signal},
+    synth_def::{Graph, Input, Signal},
 };
 
 /// Frames of a wave of a table.
 const WAVE: u32 = 2048;
 
-/// A waveform with its peak at about 0.7. All but noise are band-limited.
+/// A waveform with its peak at about 0.7. Saw and square are band-limited.
 pub(super) fn waveform<'g>(
     graph: &'g Graph,
     wave: Wave,
@@ -27,25 +27,30 @@ pub(super) fn waveform<'g>(
 ) -> Signal<'g> {
     match wave {
         Wave::Sine => graph.sine(frequency, 0.0) * 0.7,
-        Wave::Triangle => triangle(graph, frequency) * 0.8,
+        Wave::Triangle => graph.triangle(frequency, 0.0) * 0.8,
         Wave::Saw => saw(graph, frequency),
-        Wave::Square => graph.pulse(frequency, width.clamp(0.02, 0.98)) * SQUARE,
+        Wave::Square => pulse(graph, frequency, width.clamp(0.02, 0.98)) * SQUARE,
         Wave::Noise => graph.white_noise() * 0.5,
     }
 }
 
 /// Gains that give the band-limited units of `scsynth` 3.13 a peak of about 0.7.
 const SAW: f32 = 1.3;
-const SQUARE: f32 = 0.55;
+const SQUARE: f32 = 1.0;
 
 fn saw<'g>(graph: &'g Graph, frequency: Signal<'g>) -> Signal<'g> {
     graph.saw(frequency) * SAW
 }
 
-/// The integral of a square, which is band-limited, too.
-fn triangle<'g>(graph: &'g Graph, frequency: Signal<'g>) -> Signal<'g> {
-    let step = frequency * (4.0 / graph.sample_rate());
-    graph.integrator(graph.pulse(frequency, 0.5) * step - graph.impulses(0.0, 0.0), 0.999)
+/// A band-limited pulse without a constant part, half a unit high on either side at a width
+/// of a half.
+pub(super) fn pulse<'g>(
+    graph: &'g Graph,
+    frequency: Signal<'g>,
+    width: impl Input<'g>,
+) -> Signal<'g> {
+    // Pulse of SuperCollider 3.13 begins with a constant part, which it loses only slowly.
+    graph.leak_dc(graph.pulse(frequency, width), 0.998).clip(0.9)
 }
 
 pub(super) fn oscillator<'g>(voice: &Voice<'g>, own: &Oscillator) -> Signal<'g> {
@@ -73,7 +78,8 @@ struct Unison {
 }
 
 /// Unison voices. Their distances grow outwards, so that they do not beat in step; neighbours
-/// are on different sides; and none begins where another one does.
+/// are on different sides; and none begins where another one does, but all within a part of a
+/// period, or they would begin without a fundamental.
 fn unison(voices: VoiceCount) -> impl Iterator<Item = Unison> {
     const GOLDEN: f32 = 0.618_034;
     let count = voices.get();
@@ -85,10 +91,21 @@ fn unison(voices: VoiceCount) -> impl Iterator<Item = Unison> {
         Unison {
             detuning: distance.powf(1.5).copysign(position),
             place: if index % 2 == 0 { distance } else { -distance },
-            phase: (at * GOLDEN).fract(),
+            phase: (at * GOLDEN).fract() * 0.5,
             is_centre: distance < 1.5 / last.max(1.0),
         }
     })
+}
+
+/// The frequency that moves a phase by a whole period in the first block. Band-limited units
+/// have no phase to begin with; so those that sound together begin with a spread.
+fn apart(graph: &Graph) -> Signal<'_> {
+    graph.slow_impulses(0.0, 0.0) * graph.block_rate()
+}
+
+/// A gain that rises in the first block, while phases run apart.
+fn risen(graph: &Graph) -> Signal<'_> {
+    graph.sweep(0.0, graph.block_rate()).min(1.0)
 }
 
 /// The gains that put a signal at a place, −1 to 1, at constant power.
@@ -131,8 +148,7 @@ pub(super) fn super_saw<'g>(voice: &Voice<'g>, own: &SuperSaw) -> SourceSound<'g
     let detune = graph.knob(own.detune.get());
     let spread = voice.amount(own.spread);
     let mix = voice.moved_amount(own.mix);
-    // In the first block the saws run apart: the unit has no phase to begin with.
-    let apart = graph.slow_impulses(0.0, 0.0) * graph.block_rate();
+    let apart = apart(graph);
     let mut sum = Mix::new(voice.mono);
     for saw in unison(own.voices) {
         let ratio = (detune * (saw.detuning / 100.0)).semitones();
@@ -146,12 +162,14 @@ pub(super) fn super_saw<'g>(voice: &Voice<'g>, own: &SuperSaw) -> SourceSound<'g
     let (all, sides) = (f32::from(own.voices.get()), sides as f32);
     let power = mix.squared().times_plus(sides, all - sides);
     let sub = voice.amount(own.sub);
-    if own.sub.get() >= 0.0 {
-        let square = graph.pulse(audible(voice.frequency * 0.5), 0.5);
-        sum.add(square * sub * 0.5 * power.sqrt(), graph.constant(0.0));
-    }
+    let power = power.sqrt();
+    let square = pulse(graph, audible(voice.frequency * 0.5), 0.5);
+    sum.add(square * (sub * power * 0.5), graph.constant(0.0));
     let mono = if voice.mono { 1.0 } else { std::f32::consts::SQRT_2 };
-    sum.sound(power.sqrt().reciprocal() * mono * 0.8 / (sub * 0.7 + 1.0))
+    match sum.sound(mono / (power * sub.times_plus(0.7, 1.0)) * risen(graph)) {
+        SourceSound::Mono(channel) => SourceSound::Mono(channel.clip(1.0)),
+        SourceSound::Stereo(channels) => SourceSound::Stereo(channels.map(|side| side.clip(1.0))),
+    }
 }
 
 pub(super) fn sync_saw<'g>(voice: &Voice<'g>, own: &SyncSaw) -> Signal<'g> {
@@ -189,7 +207,8 @@ pub(super) fn wavetable<'g>(
         sum.add(table.read(audible(voice.frequency * ratio), wave.phase), spread * wave.place);
     }
     let mono = if voice.mono { 1.0 } else { std::f32::consts::SQRT_2 };
-    sum.sound(graph.constant(mono / f32::from(own.voices.get()).sqrt()))
+    let gain = graph.constant(mono / f32::from(own.voices.get()).sqrt());
+    sum.sound(if single { gain } else { gain * 0.6 * risen(graph) })
 }
 
 /// A table at its present position.
@@ -208,7 +227,7 @@ impl<'g> Table<'g> {
         let sine = position.times_plus(-2.0, 1.0).max(0.0);
         let pulse = position.times_plus(2.0, -1.0).max(0.0);
         let gains = [sine * 0.7, (1.0 - sine - pulse) * SAW, pulse];
-        Self::BuiltIn { gains, apart: graph.slow_impulses(0.0, 0.0) * graph.block_rate() }
+        Self::BuiltIn { gains, apart: apart(graph) }
     }
 
     /// A file of waves of 2,048 frames each. A shorter file is one wave.
@@ -232,7 +251,7 @@ impl<'g> Table<'g> {
                 let frequency = frequency + apart * phase;
                 let tone = graph.sine(frequency, 0.0) * gains[0];
                 let tone = graph.saw(frequency).times_plus(gains[1], tone);
-                graph.pulse(frequency, 0.15).times_plus(gains[2], tone)
+                pulse(graph, frequency, 0.15).times_plus(gains[2], tone)
             }
             Self::File { file, wave, beyond, frames } => {
                 let step = frequency * frames / graph.sample_rate();

@@ -6,7 +6,7 @@ use imbolc_net::{
     util::quantity::Seconds,
 };
 
-use super::{HIGHEST, audible, sum};
+use super::{HIGHEST, audible, oscillators::pulse, sum};
 use crate::{
     sounds::voice::Voice,
     synth_def::{Shape, Signal, WhenDone},
@@ -73,7 +73,7 @@ pub(super) fn hi_hat<'g>(voice: &Voice<'g>, own: &HiHat) -> Signal<'g> {
     const PLATES: [f32; 6] = [2051.0, 3042.0, 3692.0, 5218.0, 5400.0, 8000.0];
 
     let graph = voice.graph;
-    let plates = sum(voice, PLATES.iter().map(|pitch| graph.pulse(voice.bend * *pitch, 0.5)));
+    let plates = sum(voice, PLATES.iter().map(|pitch| pulse(graph, voice.bend * *pitch, 0.5)));
     let metal = voice.amount(own.metal);
     let noise = graph.white_noise() * 0.8;
     let tone = audible(voice.moved_value(own.tone.get()));
@@ -96,7 +96,9 @@ pub(super) fn clap<'g>(voice: &Voice<'g>, own: &Clap) -> Signal<'g> {
         Shape { start: full, segments: &segments, release_at: None, when_done: WhenDone::Stay };
     let tone = audible(voice.moved_value(own.tone.get()));
     let noise = graph.band_pass(graph.white_noise(), tone, 0.7);
-    noise * graph.envelope(&shape, 1.0) * 1.6
+    // A higher band is a wider one, hence louder.
+    let gain = (1200.0 / tone).sqrt().clamp(0.3, 3.0) * 1.6;
+    noise * graph.envelope(&shape, 1.0) * gain
 }
 
 pub(super) fn tom<'g>(voice: &Voice<'g>, own: &Tom) -> Signal<'g> {
@@ -114,10 +116,10 @@ pub(super) fn cowbell<'g>(voice: &Voice<'g>, own: &Cowbell) -> Signal<'g> {
     let graph = voice.graph;
     let low = audible(graph.knob(own.tone.get()) * voice.bend);
     let high = audible(low * voice.moved_value(own.ratio.get()));
-    let squares = graph.pulse(low, 0.5) + graph.pulse(high, 0.5);
+    let squares = pulse(graph, low, 0.5) + pulse(graph, high, 0.5);
     let decay = fall(voice, long(own.decay));
     // A hard stroke, then a quieter ring.
     let stroke = graph.fall(0.04).times_plus(0.6, 0.4);
     let sound = graph.band_pass(squares, (low * 1.6).min(HIGHEST), 1.0);
-    sound * decay * stroke
+    sound.clip(1.0) * decay * stroke
 }

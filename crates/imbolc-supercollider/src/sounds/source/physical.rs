@@ -5,15 +5,26 @@ use imbolc_net::{
     util::quantity::Amount,
 };
 
-use super::{HIGHEST, audible, oscillators::LONGEST, sum};
+use super::{
+    HIGHEST, audible,
+    oscillators::{LONGEST, pulse},
+    sum,
+};
 use crate::{sounds::voice::Voice, synth_def::Signal};
 
 /// The frequency of the note with a vibrato, which begins after the note: at full depth, half
 /// a semitone up and down.
 fn vibrato<'g>(voice: &Voice<'g>, depth: Amount) -> (Signal<'g>, Signal<'g>) {
     let graph = voice.graph;
-    let wave = graph.slow_sine(5.5, 0.0) * graph.slow_line(0.0, 1.0, 0.6) * voice.amount(depth);
+    let wave = graph.slow_sine(5.5, 0.0) * graph.slow_rise(0.6) * voice.amount(depth);
     (audible(voice.frequency * (wave * 0.5).semitones()), wave)
+}
+
+/// The two levels of a string that is divided at a place, about as loud at each.
+fn divided<'g>(frequency: Signal<'g>, place: Signal<'g>) -> Signal<'g> {
+    let place = place.clamp(0.04, 0.96);
+    let gain = (place * (1.0 - place)).sqrt().sqrt();
+    pulse(frequency.graph(), frequency, place) / gain
 }
 
 pub(super) fn pluck<'g>(voice: &Voice<'g>, own: &Pluck) -> Signal<'g> {
@@ -22,8 +33,7 @@ pub(super) fn pluck<'g>(voice: &Voice<'g>, own: &Pluck) -> Signal<'g> {
     let brightness = voice.moved_amount(own.brightness);
     let damping = voice.amount(own.damping);
     // The velocity of a string that is let go: two levels, of the length of its two parts.
-    let place = voice.amount(own.place).clamp(0.03, 0.97);
-    let shape = graph.pulse(frequency, place) / (place * (1.0 - place)).sqrt();
+    let shape = divided(frequency, voice.amount(own.place)) * 1.6;
     let noise = graph.white_noise() * brightness;
     let cutoff = (graph.constant(60.0).pow(brightness) * frequency * 1.5).clamp(200.0, 18_000.0);
     let plectrum = graph.low_pass(shape * 0.4 + noise * 0.4, cutoff);
@@ -34,7 +44,9 @@ pub(super) fn pluck<'g>(voice: &Voice<'g>, own: &Pluck) -> Signal<'g> {
     let length = frequency.reciprocal() - late / graph.sample_rate();
     let seconds = graph.constant(0.03).pow(damping) * 12.0 * (220.0 / frequency).sqrt().min(1.0);
     let string = graph.string(plectrum, 1.0, LONGEST, length, seconds, filter);
-    graph.leak_dc(string, 0.995) * 0.8
+    // What is let into the string comes out a period later: until then it is heard itself.
+    let first = graph.sweep(0.0, 1.0).less(length);
+    graph.leak_dc(plectrum.times_plus(first, string), 0.995) * 0.8
 }
 
 pub(super) fn bow<'g>(voice: &Voice<'g>, own: &Bow) -> Signal<'g> {
@@ -44,15 +56,14 @@ pub(super) fn bow<'g>(voice: &Voice<'g>, own: &Bow) -> Signal<'g> {
     let speed = voice.amount(own.speed);
     // The motion of a bowed string: at the bow it sticks for one part of the period and slips
     // for the other.
-    let place = voice.amount(own.place).clamp(0.03, 0.97);
-    let string = graph.pulse(frequency, place) / (place * (1.0 - place)).sqrt();
-    let grip = graph.white_noise() * (pressure.squared() * (1.1 - speed) * 0.4);
+    let string = divided(frequency, voice.amount(own.place)) * 1.6;
+    let grip = graph.white_noise() * (pressure.squared() * (1.1 - speed) * 0.25);
     let open = voice.amount(own.damping).times_plus(-0.85, 1.0);
-    let cutoff = (pressure.times_plus(20.0, 3.0) * open * frequency).clamp(200.0, 16_000.0);
+    let cutoff = (pressure.times_plus(17.0, 3.0) * open * frequency).clamp(200.0, 16_000.0);
     let string = graph.low_pass(string * 0.4 + grip, cutoff);
     let body = graph.band_pass(string, 280.0, 0.5) + graph.band_pass(string, 900.0, 0.4);
-    let begin = graph.slow_line(0.0, 1.0, (1.0 - speed).times_plus(0.15, 0.01));
-    (string + body * 0.6) * (speed * 0.5 + 0.45) * begin
+    let begin = graph.slow_rise((1.0 - speed).times_plus(0.15, 0.01));
+    (string + body * 0.6) * speed.times_plus(0.35, 0.3) * begin
 }
 
 pub(super) fn pipe<'g>(voice: &Voice<'g>, own: &Pipe) -> Signal<'g> {
@@ -71,8 +82,8 @@ pub(super) fn pipe<'g>(voice: &Voice<'g>, own: &Pipe) -> Signal<'g> {
     // The wind is loudest before the pipe speaks.
     let chiff = graph.fall(0.12) * 3.0 + 1.0;
     let wind = graph.pink_noise() * voice.amount(own.noise) * breath.times_plus(0.5, 0.2);
-    let wind = graph.band_pass(wind, (frequency * 2.0).min(HIGHEST), 1.5) * chiff;
-    let begin = graph.slow_line(0.0, 1.0, (1.0 - breath).times_plus(0.1, 0.01));
+    let wind = graph.band_pass(wind, (frequency * 2.0).min(HIGHEST), 1.0) * chiff;
+    let begin = graph.slow_rise((1.0 - breath).times_plus(0.1, 0.01));
     let level = (wave * 0.15 + 0.85) * (breath * 0.5 + 0.3) * begin;
     tone * level + wind
 }

@@ -1,0 +1,333 @@
+//! The live output: packets for a running `scsynth`, each at its time.
+//!
+//! Nothing in it waits. What the server cannot take yet stands in a queue: its socket is read
+//! 32 KB at a time, and of more than 2,048 bundles that wait for their time `scsynth` 3.13
+//! drops the rest without a word. It must not know what is played.
+
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque},
+    io,
+    net::{Ipv4Addr, UdpSocket},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use imbolc_net::{
+    studio::{Content, ContentHash, Name},
+    util::time::Timestamp,
+};
+use rosc::{OscMessage, OscPacket, OscType};
+
+use super::wall_clock::WallClock;
+use crate::{
+    commands,
+    output::{Buffer, Output, Spectrum, When},
+    server::{Audio, ServerEvent, ServerLink, ServerOptions},
+    synth_def::Definition,
+};
+
+/// The least latency.
+const LATENCY: Duration = Duration::from_millis(30);
+
+/// Bytes that the server has not acknowledged.
+const UNACKNOWLEDGED: usize = 32 * 1024;
+
+/// What a datagram costs in the buffer of the server's socket, beside its bytes.
+const DATAGRAM: usize = 256;
+
+/// An acknowledgement is asked for after so many bytes.
+const ASK_AFTER: usize = 4 * 1024;
+
+/// It is asked for again if it does not come.
+const ASK_AGAIN: Duration = Duration::from_millis(200);
+
+/// Bundles that wait in the server for their time.
+const PENDING: usize = 1000;
+
+/// The largest datagram that is made of several messages.
+const DATAGRAM_OF_SEVERAL: usize = 16 * 1024;
+
+/// The largest that `scsynth` reads.
+const LARGEST_DATAGRAM: usize = 65_507;
+
+/// Packets in the queue. Beyond, the server is too far behind: it is started again.
+const QUEUE: usize = 100_000;
+
+/// The tag of what takes effect as soon as possible.
+const AT_ONCE: u64 = 1;
+
+/// A running server, and what it has.
+#[derive(Debug)]
+pub struct LiveOutput {
+    link: ServerLink,
+    clock: WallClock,
+    latency: Duration,
+    asked: BTreeSet<Arc<str>>,
+    defined: BTreeSet<Arc<str>>,
+    /// What was asked for, and what is there.
+    buffers: BTreeMap<FileName, Option<Buffer>>,
+    spectra: BTreeMap<(FileName, u8), Option<Spectrum>>,
+    connection: Option<Connection>,
+}
+
+type FileName = (ContentHash, Name);
+
+/// The way to one server.
+#[derive(Debug)]
+struct Connection {
+    socket: UdpSocket,
+    queue: VecDeque<Packet>,
+    /// When the bundles that wait in the server take effect.
+    pending: BinaryHeap<Reverse<u64>>,
+    /// What was sent before each question for an acknowledgement, after the one before.
+    asked: VecDeque<(i32, usize)>,
+    /// What was sent after the last question.
+    sent: usize,
+    last_question: (i32, Instant),
+}
+
+#[derive(Debug)]
+struct Packet {
+    tag: u64,
+    bytes: Vec<u8>,
+}
+
+impl LiveOutput {
+    /// Starts a server.
+    #[must_use]
+    pub fn start(options: ServerOptions) -> Self {
+        Self {
+            link: ServerLink::start(options),
+            clock: WallClock::new(),
+            latency: LATENCY,
+            asked: BTreeSet::new(),
+            defined: BTreeSet::new(),
+            buffers: BTreeMap::new(),
+            spectra: BTreeMap::new(),
+            connection: None,
+        }
+    }
+
+    /// The server, for what concerns no message.
+    pub const fn link(&self) -> &ServerLink {
+        &self.link
+    }
+
+    /// Whether the server runs. While it does not, what is sent is dropped.
+    #[must_use]
+    pub const fn is_up(&self) -> bool {
+        self.connection.is_some()
+    }
+
+    /// Whether something waits until the server can take it.
+    #[must_use]
+    pub fn is_behind(&self) -> bool {
+        self.connection.as_ref().is_some_and(|connection| !connection.queue.is_empty())
+    }
+
+    /// Sends what waits, and returns what has happened. `now` is the present session time.
+    /// To be called at least every 10 ms, before anything is sent.
+    ///
+    /// The clock of `scsynth` 3.13 follows the system clock within a minute or so, in which
+    /// it is silent or late if that was set. So it is started again then.
+    pub fn poll(&mut self, now: Timestamp) -> Vec<ServerEvent> {
+        let stepped = self.clock.observe(now);
+        let events: Vec<_> = self.link.poll().collect();
+        for event in &events {
+            match event {
+                ServerEvent::Up(audio) => self.connect(audio),
+                ServerEvent::Down(_) => {
+                    self.connection = None;
+                    self.defined.clear();
+                    self.buffers.values_mut().for_each(|buffer| *buffer = None);
+                    self.spectra.values_mut().for_each(|spectrum| *spectrum = None);
+                }
+                ServerEvent::Defined(name) => drop(self.defined.insert(name.clone())),
+                ServerEvent::Loaded(content, buffer) => {
+                    self.buffers.insert(file_name(content), Some(*buffer));
+                }
+                ServerEvent::Prepared(content, sixteenths, spectrum) => {
+                    self.spectra.insert((file_name(content), *sixteenths), Some(*spectrum));
+                }
+                _ => {}
+            }
+        }
+        if let Some(connection) = &mut self.connection {
+            if stepped {
+                self.link.restart("the system clock was set");
+                self.connection = None;
+            } else if connection.queue.len() > QUEUE {
+                self.link.restart("the server is too far behind");
+                self.connection = None;
+            } else {
+                connection.flush(self.clock.now());
+            }
+        }
+        events
+    }
+
+    fn connect(&mut self, audio: &Audio) {
+        #[expect(clippy::cast_precision_loss, reason = "periods are short")]
+        let period = f64::from(audio.period) / audio.rate.max(1.0);
+        self.latency = LATENCY.max(Duration::from_secs_f64(2.0 * period));
+        match Connection::new(audio.port) {
+            Ok(connection) => self.connection = Some(connection),
+            Err(error) => self.link.restart(&format!("no socket for the server: {error}")),
+        }
+    }
+}
+
+impl Output for LiveOutput {
+    fn send(&mut self, when: When, messages: Vec<OscMessage>) {
+        let tag = match when {
+            When::Now => AT_ONCE,
+            When::At(time) => self.clock.tag(time, self.latency),
+        };
+        if let Some(connection) = &mut self.connection {
+            connection.queue.extend(bundles(tag, messages));
+            connection.flush(self.clock.now());
+        }
+    }
+
+    fn latency(&self) -> Duration {
+        self.latency
+    }
+
+    fn define(&mut self, definition: &Definition) -> bool {
+        if self.asked.insert(definition.name.clone()) {
+            self.link.define(definition);
+        }
+        self.defined.contains(&definition.name)
+    }
+
+    fn buffer(&mut self, content: &Content) -> Option<Buffer> {
+        *self.buffers.entry(file_name(content)).or_insert_with(|| {
+            self.link.load(content);
+            None
+        })
+    }
+
+    fn spectrum(&mut self, content: &Content, sixteenths: u8) -> Option<Spectrum> {
+        let sixteenths = sixteenths.clamp(1, 16);
+        *self.spectra.entry((file_name(content), sixteenths)).or_insert_with(|| {
+            self.link.prepare(content, sixteenths);
+            None
+        })
+    }
+}
+
+fn file_name(content: &Content) -> FileName {
+    (content.digest, content.name.clone())
+}
+
+impl Connection {
+    fn new(port: u16) -> io::Result<Self> {
+        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+        socket.connect((Ipv4Addr::LOCALHOST, port))?;
+        socket.set_nonblocking(true)?;
+        Ok(Self {
+            socket,
+            queue: VecDeque::new(),
+            pending: BinaryHeap::new(),
+            asked: VecDeque::new(),
+            sent: 0,
+            last_question: (0, Instant::now()),
+        })
+    }
+
+    /// Sends as much of the queue as the server can take, in order. `now` is a time tag.
+    fn flush(&mut self, now: u64) {
+        self.hear();
+        while self.pending.peek().is_some_and(|Reverse(due)| *due < now) {
+            self.pending.pop();
+        }
+        while let Some(next) = self.queue.front() {
+            let waits = next.tag > now;
+            if (waits && self.pending.len() >= PENDING) || self.unacknowledged() >= UNACKNOWLEDGED {
+                break;
+            }
+            // If the server is gone, the link will say so.
+            let sent = self.socket.send(&next.bytes);
+            if matches!(&sent, Err(error) if error.kind() == io::ErrorKind::WouldBlock) {
+                break;
+            }
+            if waits {
+                self.pending.push(Reverse(next.tag));
+            }
+            self.sent += next.bytes.len() + DATAGRAM;
+            self.queue.pop_front();
+            if self.sent >= ASK_AFTER {
+                self.ask();
+            }
+        }
+        let overdue = !self.asked.is_empty() && self.last_question.1.elapsed() > ASK_AGAIN;
+        if overdue {
+            self.ask();
+        }
+    }
+
+    fn unacknowledged(&self) -> usize {
+        self.sent + self.asked.iter().map(|(_, bytes)| bytes).sum::<usize>()
+    }
+
+    /// Asks for an acknowledgement of all that was sent.
+    fn ask(&mut self) {
+        let number = self.last_question.0.wrapping_add(1);
+        self.last_question = (number, Instant::now());
+        let question = encode(commands::sync(number)).unwrap_or_default();
+        // A question that is lost is asked again.
+        drop(self.socket.send(&question));
+        self.asked.push_back((number, std::mem::take(&mut self.sent)));
+    }
+
+    /// Takes acknowledgements.
+    fn hear(&mut self) {
+        let mut buffer = [0; 2048];
+        loop {
+            let size = match self.socket.recv(&mut buffer) {
+                Ok(size) => size,
+                // Datagrams that nobody has received, as they say only now.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => continue,
+                Err(_) => return,
+            };
+            let packet = rosc::decoder::decode_udp(buffer.get(..size).unwrap_or_default());
+            let Ok((_, OscPacket::Message(OscMessage { addr, args }))) = packet else { continue };
+            let ("/synced", Some(OscType::Int(number))) = (addr.as_str(), args.first()) else {
+                continue;
+            };
+            if let Some(place) = self.asked.iter().position(|(asked, _)| asked == number) {
+                self.asked.drain(..=place);
+            }
+        }
+    }
+}
+
+/// The bundles with these messages: one, unless it would be too large. Not even then is there
+/// a bundle in a bundle, beside which `scsynth` 3.13 loses messages.
+fn bundles(tag: u64, messages: Vec<OscMessage>) -> Vec<Packet> {
+    let mut packets: Vec<Packet> = Vec::new();
+    for message in messages {
+        let Some(message) = encode(message) else { continue };
+        let largest = LARGEST_DATAGRAM - 20;
+        let Some(length) = u32::try_from(message.len()).ok().filter(|_| message.len() <= largest)
+        else {
+            tracing::error!(bytes = message.len(), "a message is too large for the server");
+            continue;
+        };
+        let fits = |packet: &&mut Packet| packet.bytes.len() + message.len() <= DATAGRAM_OF_SEVERAL;
+        if let Some(packet) = packets.last_mut().filter(fits) {
+            packet.bytes.extend(length.to_be_bytes());
+            packet.bytes.extend(message);
+        } else {
+            let bytes = [&b"#bundle\0"[..], &tag.to_be_bytes(), &length.to_be_bytes(), &message];
+            packets.push(Packet { tag, bytes: bytes.concat() });
+        }
+    }
+    packets
+}
+
+/// What rosc 0.11 cannot encode has a zero in a string, which no message of ours has.
+fn encode(message: OscMessage) -> Option<Vec<u8>> {
+    rosc::encoder::encode(&OscPacket::Message(message)).ok()
+}

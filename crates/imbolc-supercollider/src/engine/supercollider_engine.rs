@@ -1,0 +1,146 @@
+//! The worker that sounds: the silent engine keeps the time and says what is played, the
+//! sequencer makes messages of it, and a server plays them if there is one.
+//!
+//! Without a server all but the sound goes on. Nothing here waits.
+
+use std::time::Duration;
+
+use imbolc_net::{
+    model::{EngineOutput, EngineWorker, InstrumentId},
+    studio::{
+        PlaybackEvent, Played, SilentEngine, SoundEngine, Studio, StudioEffect, StudioNotice,
+        StudioState,
+    },
+    util::time::Timestamp,
+};
+
+use super::{live_output::LiveOutput, server_state::ServerState};
+use crate::{
+    output::Output,
+    sequencer::{METERS, Sequencer, SequencerOptions, Urgency},
+    server::{ServerEvent, ServerOptions},
+    server_options::{INPUTS, OUTPUTS},
+};
+
+/// How often the engine is called at least while anything sounds.
+const PULSE: Duration = Duration::from_millis(10);
+
+/// How often it looks at the server while nothing sounds.
+const IDLE: Duration = Duration::from_millis(50);
+
+/// An engine that sounds through a `scsynth` of its own, which ends with it.
+#[derive(Debug)]
+pub struct SuperColliderEngine {
+    silent: SilentEngine,
+    sequencer: Sequencer,
+    live: LiveOutput,
+    server: ServerState,
+    /// What was played in a call.
+    played: Vec<Played>,
+}
+
+impl SuperColliderEngine {
+    /// An engine that starts a server in the background. Until that is there, nothing sounds;
+    /// what is wrong with it is told by notices.
+    #[must_use]
+    pub fn new(options: ServerOptions) -> Self {
+        let channels =
+            SequencerOptions { outputs: OUTPUTS, inputs: INPUTS, ..SequencerOptions::default() };
+        let live = LiveOutput::start(options);
+        Self {
+            silent: SilentEngine::with_latency(live.latency()),
+            sequencer: Sequencer::new(channels),
+            live,
+            server: ServerState::default(),
+            played: Vec::new(),
+        }
+    }
+
+    /// Hears what the server says.
+    fn poll(&mut self, now: Timestamp) {
+        let was_up = self.live.is_up();
+        for event in self.live.poll(now) {
+            let begins = matches!(event, ServerEvent::Up(_));
+            self.server.take(event, now);
+            if begins {
+                self.silent.set_latency(self.live.latency());
+                self.sequencer.end();
+                self.sequencer.begin(now, &mut self.live);
+                self.live.link().watch(0, METERS);
+            }
+        }
+        if was_up && !self.live.is_up() {
+            self.sequencer.end();
+        }
+    }
+
+    /// Sends what was played. The keys of `struck` sound as soon as possible if they were
+    /// struck at `now`.
+    fn send(&mut self, now: Timestamp, state: &StudioState, struck: Option<InstrumentId>) {
+        let Self { sequencer, live, played, silent, .. } = self;
+        let up = live.is_up();
+        sequencer.follow(now, state, output_if(up, live));
+        for played in played.drain(..) {
+            let is_key = struck.is_some_and(|id| played.time >= now && is_note_of(&played, id));
+            let urgency = if is_key { Urgency::AtOnce } else { Urgency::OnTime };
+            sequencer.play(&played, urgency, now, output_if(up, live));
+        }
+        sequencer.keep_lanes(now, silent.lanes(), output_if(up, live));
+    }
+}
+
+impl EngineWorker<Studio> for SuperColliderEngine {
+    fn reset(&mut self, now: Timestamp, state: &StudioState) {
+        let Self { silent, played, .. } = self;
+        silent.reset_into(now, state, &mut |event| played.push(event));
+        self.send(now, state, None);
+    }
+
+    fn perform(&mut self, now: Timestamp, state: &StudioState, effect: StudioEffect) {
+        let struck = match effect {
+            StudioEffect::NoteOn { instrument, .. }
+            | StudioEffect::NoteOff { instrument, .. }
+            | StudioEffect::EndHeld(instrument) => Some(instrument),
+            _ => None,
+        };
+        let Self { silent, played, .. } = self;
+        silent.perform_into(now, state, effect, &mut |event| played.push(event));
+        self.send(now, state, struck);
+        if effect == StudioEffect::Panic && self.live.is_up() {
+            self.sequencer.silence(now, &mut self.live);
+        }
+    }
+
+    fn advance(&mut self, now: Timestamp, state: &StudioState) -> EngineOutput<Studio> {
+        self.poll(now);
+        let Self { silent, played, .. } = self;
+        let mut output = silent.advance_into(now, state, &mut |event| played.push(event));
+        self.send(now, state, None);
+        let mut pulse = IDLE;
+        if self.live.is_up() {
+            self.sequencer.tick(now, &mut self.live);
+            if self.sequencer.is_busy() || self.live.is_behind() {
+                pulse = PULSE;
+            }
+        }
+        let engine = self.server.state(self.live.is_up(), now);
+        if !matches!(engine, SoundEngine::Starting | SoundEngine::Missing) {
+            self.server.fill(&mut output.metering, &self.sequencer);
+        }
+        output.metering.engine = engine;
+        output.next = Some(output.next.map_or(pulse, |next| next.min(pulse)));
+        let troubles = self.sequencer.troubles().into_iter().chain(self.server.troubles());
+        output.notices.extend(troubles.map(StudioNotice::Sound));
+        output
+    }
+}
+
+fn output_if(up: bool, live: &mut LiveOutput) -> Option<&mut dyn Output> {
+    up.then_some(live as &mut dyn Output)
+}
+
+/// Whether a note of this instrument begins or ends.
+fn is_note_of(played: &Played, id: InstrumentId) -> bool {
+    matches!(played.what, PlaybackEvent::NoteOn { instrument, .. }
+        | PlaybackEvent::NoteOff { instrument, .. } if instrument == id)
+}
