@@ -47,7 +47,10 @@ pub fn from_arguments(arguments: &Arguments) -> Result<Start, String> {
     if arguments.engine == EngineChoice::Supercollider
         && find_scsynth(arguments.scsynth.as_deref()).is_none()
     {
-        return Err(RenderError::NoScsynth.to_string());
+        return Err(match &arguments.scsynth {
+            Some(given) => format!("no program {}", given.display()),
+            None => RenderError::NoScsynth.to_string(),
+        });
     }
     if arguments.doctor {
         return Ok(Start::Doctor);
