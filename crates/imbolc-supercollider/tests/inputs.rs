@@ -100,7 +100,11 @@ fn wavetable_moves_through_the_waves_of_its_file() {
 fn spread_of_a_mono_instrument_is_not_heard() {
     let Some(mut notes) = Notes::new() else { return };
     let voices = VoiceCount::of(5);
-    let own = Wavetable { voices, detune: imbolc_net::util::quantity::Cents::of(20.0), ..Wavetable::default() };
+    let own = Wavetable {
+        voices,
+        detune: imbolc_net::util::quantity::Cents::of(20.0),
+        ..Wavetable::default()
+    };
     let source = Source::Wavetable(Arc::new(own));
     for channels in [Channels::Stereo, Channels::Mono] {
         notes.play(&Instrument { channels, ..plain(source.clone()) }, 0, MIDDLE_C);
@@ -166,7 +170,8 @@ fn inputs_sound_without_key_unless_they_say_so() {
 #[test]
 fn grains_keep_within_the_sample() {
     let Some(mut notes) = Notes::new() else { return };
-    let own = Granular { sample: Some(content(SINE)), scatter: Amount::of(0.0), ..Granular::default() };
+    let own =
+        Granular { sample: Some(content(SINE)), scatter: Amount::of(0.0), ..Granular::default() };
     let number = notes.play(&plain(Source::Granular(Arc::new(own))), 0, MIDDLE_C);
     let played = notes.render();
     // Each grain of 80 ms begins with the first frame.
