@@ -265,6 +265,16 @@ fn wavering_sine(graph: &Graph) -> Stereo<'_> {
     sine(graph).map(|channel| channel * level)
 }
 
+/// A sine that is not a number for a moment.
+fn broken_sine(graph: &Graph) -> Stereo<'_> {
+    let time = graph.sweep(0.0, 1.0);
+    let moment = time.greater(0.1) * time.less(0.11);
+    // Nothing divided by nothing.
+    let there = 1.0 - moment;
+    let unbroken = there / there;
+    sine(graph).map(|channel| channel * unbroken)
+}
+
 /// The largest difference of two sounds, in dBFS.
 fn difference(left: &Sound, right: &Sound) -> f32 {
     let pairs = left.0.iter().zip(&right.0).flat_map(|(left, right)| left.iter().zip(right));
@@ -584,7 +594,7 @@ fn new_effects_are_silent_in_used_memory() {
 #[test]
 fn extremes_of_all_parameters_stay_bounded() {
     // At the lower rate, the highest frequencies of the filters are beyond its half.
-    for rate in [RATE, 16_000] {
+    for rate in [RATE, 32_000] {
         let Some(mut bench) = Bench::at(rate, tones) else { return };
         let hall = hall(&mut bench);
         let mut rows = Vec::new();
@@ -620,6 +630,21 @@ fn extremes_of_all_parameters_stay_bounded() {
             let peak = sounds[row].peak(0..48_000);
             assert!(peak < bound, "{peak} dB at {rate} Hz: {effect:?}");
         }
+    }
+}
+
+#[test]
+fn effects_recover_from_what_is_not_a_number() {
+    let Some(mut bench) = Bench::new(broken_sine) else { return };
+    let hall = hall(&mut bench);
+    let broken = bench.row(None);
+    let rows = KINDS.map(|kind| (kind, bench.effect(&exercised(kind, &hall))));
+    let sounds = bench.render(24_000);
+    assert!(sounds[broken].left()[4800..5280].iter().any(|value| value.is_nan()));
+    for (kind, row) in rows {
+        let mut values = sounds[row].0.iter().flatten();
+        assert!(values.all(|value| value.is_finite()), "{kind:?}");
+        assert!(sounds[row].peak(12_000..24_000) > -40.0, "{kind:?}");
     }
 }
 
@@ -823,7 +848,7 @@ fn tail_is_half_a_minute_at_most() {
 
 #[test]
 fn limiter_delays_by_whole_samples_at_each_rate() {
-    for rate in [44_100, 48_000, 96_000] {
+    for rate in [22_050, 44_100, 48_000, 96_000] {
         let Some(mut bench) = Bench::at(rate, tones) else { return };
         let dry = bench.row(None);
         let times = [0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.125];

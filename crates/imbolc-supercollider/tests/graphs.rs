@@ -99,6 +99,51 @@ fn operators_have_the_numbers_of_the_server() {
     }
 }
 
+/// Units that read their input sample by sample, and what a constant of 0.5 becomes.
+const READERS: &[(for<'g> fn(Signal<'g>) -> Signal<'g>, f32)] = &[
+    (|input| input.graph().low_pass(input, 5000.0), 0.5),
+    (|input| input.graph().resonant_low_pass(input, 5000.0, 0.9), 0.5),
+    (|input| input.graph().high_pass(input, 5000.0), 0.0),
+    (|input| input.graph().resonant_high_pass(input, 5000.0, 0.9), 0.0),
+    (|input| input.graph().band_pass(input, 5000.0, 0.9), 0.0),
+    (|input| input.graph().one_pole(input, 0.1), 0.5),
+    (|input| input.graph().delay(input, 0.01, 0.001), 0.5),
+    (|input| input.graph().moving_delay(input, 0.01, 0.001), 0.5),
+    (|input| input.graph().sanitize(input, 0.0), 0.5),
+    (|input| input.graph().limiter(input, 0.9, 0.0005), 0.5),
+    (|input| input.graph().peak_follower(input, 0.9), 0.5),
+    (|input| input.graph().slew(input, 0.0, 0.0), 0.5),
+    (|input| input.graph().hold(input, input.graph().impulses(1000.0, 0.0)), 0.5),
+    (|input| input.graph().difference(input), 0.0),
+    (|input| input.graph().slow_level(input, 0.0001, 0.0001), 0.5),
+];
+
+#[test]
+fn units_that_need_audio_get_it_from_any_input() {
+    let Some(mut stage) = Stage::new() else { return };
+    let graphs = READERS.iter().flat_map(|(reader, expected)| {
+        [false, true].map(|constant| {
+            let graph = Graph::new();
+            let input = if constant { graph.constant(0.5) } else { graph.control("input", 0.5) };
+            graph.write_audio(graph.control(BUS, 0.0), &[reader(input)]);
+            (graph.finish().unwrap(), *expected)
+        })
+    });
+    let graphs: Vec<_> = graphs.collect();
+    for (start, (built, _)) in (0_u64..).step_by(640).zip(&graphs) {
+        let place = stage.place(built);
+        let node = stage.synth(built, place, start, support::VOICES, &[]);
+        stage.score.send_at(start + 576, vec![imbolc_supercollider::commands::free(node)]);
+    }
+    let sound = stage.render(graphs.len() as u64 * 640);
+    for (number, (_, expected)) in graphs.iter().enumerate() {
+        for sample in &sound.left()[number * 640 + 400..number * 640 + 560] {
+            let row = number / 2;
+            assert!((sample - expected).abs() < 0.01, "row {row}: {sample}, not {expected}");
+        }
+    }
+}
+
 /// A sum of so many signals that exist at the same time.
 fn wide(count: usize) -> Result<Built, TooManyWires> {
     let graph = Graph::new();
@@ -189,5 +234,6 @@ fn voices_are_cheap() {
     }
 }
 
-/// The units of a voice with a saw, a filter and an envelope, of which ten run at audio rate.
-const SAW: usize = 1;
+/// The units of a voice with a saw, its sub-oscillator, a filter and an envelope. Nine of them
+/// run at audio rate, which is what costs time.
+const SAW: usize = 40;

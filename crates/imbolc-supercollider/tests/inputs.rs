@@ -168,13 +168,13 @@ fn inputs_sound_without_key_unless_they_say_so() {
 }
 
 #[test]
-fn grains_keep_within_the_sample() {
+fn granular_begins_with_its_first_grain() {
     let Some(mut notes) = Notes::new() else { return };
     let own =
         Granular { sample: Some(content(SINE)), scatter: Amount::of(0.0), ..Granular::default() };
     let number = notes.play(&plain(Source::Granular(Arc::new(own))), 0, MIDDLE_C);
     let played = notes.render();
-    // Each grain of 80 ms begins with the first frame.
+    // The second one begins after 40 ms.
     let note = played.note(number, 0);
     let level = decibels(largest(&note[..1900]));
     assert!((-20.0..0.0).contains(&level), "{level}");

@@ -68,14 +68,23 @@ fn defined(events: &[ServerEvent], definition: &Definition) -> bool {
 }
 
 fn downs(events: &[ServerEvent]) -> Vec<&str> {
-    let down = |event| if let &ServerEvent::Down(ref why) = event { Some(&**why) } else { None };
-    events.iter().filter_map(down).collect()
+    events
+        .iter()
+        .filter_map(|event| match event {
+            ServerEvent::Down(why) => Some(&**why),
+            _ => None,
+        })
+        .collect()
 }
 
 fn troubles(events: &[ServerEvent]) -> Vec<&str> {
-    let trouble =
-        |event| if let &ServerEvent::Trouble(ref why) = event { Some(&**why) } else { None };
-    events.iter().filter_map(trouble).collect()
+    events
+        .iter()
+        .filter_map(|event| match event {
+            ServerEvent::Trouble(why) => Some(&**why),
+            _ => None,
+        })
+        .collect()
 }
 
 #[test]
@@ -405,6 +414,16 @@ fn the_server_ends_with_its_link() {
     assert!(alive(process));
     bench.drop_link();
     assert!(!alive(process));
+}
+
+#[test]
+fn the_server_is_asked_to_quit_before_it_is_killed() {
+    let Some(mut bench) = Bench::start(256) else { return };
+    bench.replace_script("scsynth \"$@\"\necho $? > $PIDS.status");
+    bench.until(5.0, is_up);
+    bench.drop_link();
+    let status = fs::read_to_string(bench.script().with_file_name("pids.status"));
+    assert_eq!(status.unwrap(), "0\n");
 }
 
 /// However early: also before it is told whose end it has to follow.

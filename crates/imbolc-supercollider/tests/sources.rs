@@ -326,7 +326,7 @@ fn levels_are_those_of_the_table() {
 #[test]
 fn silent_after_release() {
     let Some(mut notes) = Notes::new() else { return };
-    let sources: Vec<_> = variants().into_iter().filter(|source| is_held(source)).collect();
+    let sources: Vec<_> = variants().into_iter().filter(is_held).collect();
     for source in &sources {
         notes.play(&plain(source.clone()), 0, MIDDLE_C);
     }

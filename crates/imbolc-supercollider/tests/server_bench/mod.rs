@@ -29,7 +29,6 @@ pub struct Bench {
     period: u32,
     directory: tempfile::TempDir,
     link: Option<ServerLink>,
-    port: u16,
 }
 
 impl Bench {
@@ -74,7 +73,7 @@ impl Bench {
         let name = format!("imbolc-{}-{nth}", std::process::id());
         let directory = tempfile::tempdir().unwrap();
         fs::create_dir(directory.path().join("samples")).unwrap();
-        let bench = Self { jack: None, name, period, directory, link: None, port: 0 };
+        let bench = Self { jack: None, name, period, directory, link: None };
         bench.write_script(script);
         Some(bench)
     }
@@ -180,9 +179,6 @@ impl Bench {
         let mut events = Vec::new();
         while Instant::now() < until {
             for event in self.link.as_mut().unwrap().poll() {
-                if let ServerEvent::Up(audio) = &event {
-                    self.port = audio.port;
-                }
                 let found = last(&event);
                 events.push(event);
                 if found {
@@ -212,12 +208,19 @@ impl Bench {
     fn packet(&self, packet: &OscPacket) {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let bytes = rosc::encoder::encode(packet).unwrap();
-        socket.send_to(&bytes, (Ipv4Addr::LOCALHOST, self.port)).unwrap();
+        socket.send_to(&bytes, (Ipv4Addr::LOCALHOST, self.port())).unwrap();
     }
 
     /// The present process.
     pub fn scsynth(&self) -> u32 {
         self.processes().pop().unwrap()
+    }
+
+    /// The port that the present process was told.
+    pub fn port(&self) -> u16 {
+        let line = fs::read(format!("/proc/{}/cmdline", self.scsynth())).unwrap();
+        let line = String::from_utf8(line).unwrap();
+        line.split('\0').skip_while(|word| *word != "-u").nth(1).unwrap().parse().unwrap()
     }
 
     /// All processes that were started.

@@ -58,7 +58,7 @@ pub(super) fn oscillator<'g>(voice: &Voice<'g>, own: &Oscillator) -> Signal<'g> 
     let frequency = voice.detuned(own.detune);
     let (width, sub) = match own.wave {
         Wave::Square => (voice.moved_amount(own.width), voice.amount(own.sub)),
-        _ => (voice.amount(own.width), voice.moved_amount(own.sub)),
+        _ => (graph.constant(0.5), voice.moved_amount(own.sub)),
     };
     let wave = waveform(graph, own.wave, frequency, width);
     graph.sine(frequency * 0.5, 0.0).times_plus(sub * 0.7, wave) / (sub + 1.0)
