@@ -250,6 +250,31 @@ fn sine(graph: &Graph) -> Stereo<'_> {
     [sine, sine * 0.1]
 }
 
+fn loud_on_the_right(graph: &Graph) -> Stereo<'_> {
+    let [loud, soft] = sine(graph);
+    [soft, loud]
+}
+
+fn sine_with_offset(graph: &Graph) -> Stereo<'_> {
+    sine(graph).map(|channel| channel + 0.1)
+}
+
+/// A sine whose level moves up and down by half a decibel.
+fn wavering_sine(graph: &Graph) -> Stereo<'_> {
+    let level = graph.sine(9.0, 0.0) * 0.05 + 1.0;
+    sine(graph).map(|channel| channel * level)
+}
+
+/// A sine that is not a number for a moment.
+fn broken_sine(graph: &Graph) -> Stereo<'_> {
+    let time = graph.sweep(0.0, 1.0);
+    let moment = time.greater(0.1) * time.less(0.11);
+    // Nothing divided by nothing.
+    let there = 1.0 - moment;
+    let unbroken = there / there;
+    sine(graph).map(|channel| channel * unbroken)
+}
+
 /// The largest difference of two sounds, in dBFS.
 fn difference(left: &Sound, right: &Sound) -> f32 {
     let pairs = left.0.iter().zip(&right.0).flat_map(|(left, right)| left.iter().zip(right));
@@ -569,7 +594,7 @@ fn new_effects_are_silent_in_used_memory() {
 #[test]
 fn extremes_of_all_parameters_stay_bounded() {
     // At the lower rate, the highest frequencies of the filters are beyond its half.
-    for rate in [RATE, 16_000] {
+    for rate in [RATE, 32_000] {
         let Some(mut bench) = Bench::at(rate, tones) else { return };
         let hall = hall(&mut bench);
         let mut rows = Vec::new();
@@ -582,6 +607,19 @@ fn extremes_of_all_parameters_stay_bounded() {
                 rows.push((bench.effect(&effect), effect));
             }
         }
+        let band = Band {
+            frequency: Hertz::of(20_000.0),
+            gain: Gain::of(24.0),
+            quality: Quality::of(0.7),
+        };
+        for effect in [
+            Effect::Equaliser(Arc::new(Equaliser { presence: band, ..Equaliser::default() })),
+            Effect::Equaliser(Arc::new(Equaliser { high: band, ..Equaliser::default() })),
+            Effect::Distortion(Distortion { tone: band.frequency, ..Distortion::default() }),
+            Effect::Phaser(Phaser { centre: band.frequency, ..Phaser::default() }),
+        ] {
+            rows.push((bench.effect(&effect), effect));
+        }
         let sounds = bench.render(48_000);
         for (row, effect) in rows {
             let mut values = sounds[row].0.iter().flatten();
@@ -592,6 +630,21 @@ fn extremes_of_all_parameters_stay_bounded() {
             let peak = sounds[row].peak(0..48_000);
             assert!(peak < bound, "{peak} dB at {rate} Hz: {effect:?}");
         }
+    }
+}
+
+#[test]
+fn effects_recover_from_what_is_not_a_number() {
+    let Some(mut bench) = Bench::new(broken_sine) else { return };
+    let hall = hall(&mut bench);
+    let broken = bench.row(None);
+    let rows = KINDS.map(|kind| (kind, bench.effect(&exercised(kind, &hall))));
+    let sounds = bench.render(24_000);
+    assert!(sounds[broken].left()[4800..5280].iter().any(|value| value.is_nan()));
+    for (kind, row) in rows {
+        let mut values = sounds[row].0.iter().flatten();
+        assert!(values.all(|value| value.is_finite()), "{kind:?}");
+        assert!(sounds[row].peak(12_000..24_000) > -40.0, "{kind:?}");
     }
 }
 
@@ -639,6 +692,7 @@ fn highest_feedback_does_not_run_away() {
         // An echo is at most four times full scale.
         assert!(peaks.iter().all(|peak| *peak < 13.1), "{peaks:?}: {effect:?}");
         assert!(peaks[SECONDS - 1] < peaks[SECONDS - 2] + 0.5, "{peaks:?}: {effect:?}");
+        assert!(peaks[SECONDS - 1] > -30.0, "{peaks:?}: {effect:?}");
     }
 }
 
@@ -730,6 +784,87 @@ fn compressor_divides_the_excess_on_both_channels() {
         let own = gain(own, channel, input);
         assert!((own + 9.0).abs() < 0.3, "{own} dB on channel {channel}");
         assert_eq!(gain(silent, channel, input).round(), 0.0);
+    }
+}
+
+#[test]
+fn dynamics_turn_both_channels_down_alike() {
+    let Some(mut bench) = Bench::new(loud_on_the_right) else { return };
+    let limiter = Limiter { ceiling: Decibels::of(-20.0), ..Limiter::default() };
+    let rows = [Effect::Compressor(Compressor::default()), Effect::Limiter(limiter)]
+        .map(|effect| bench.effect(&effect));
+    let sounds = bench.render(48_000);
+    for (row, loudest) in rows.into_iter().zip([-15.0, -20.0]) {
+        let [left, right] = [0, 1].map(|channel| peak(&sounds[row].0[channel][24_000..]));
+        assert!(
+            (right - loudest).abs() < 0.3 && (left - loudest + 20.0).abs() < 0.3,
+            "{left}, {right}"
+        );
+    }
+}
+
+#[test]
+fn effects_remove_the_constant_part_that_they_make() {
+    let Some(mut bench) = Bench::new(sine_with_offset) else { return };
+    let rectified = bench.effect(&Effect::Distortion(Distortion {
+        curve: DistortionCurve::Rectify,
+        ..Distortion::default()
+    }));
+    let echoes = bench.effect(&Effect::Delay(Delay {
+        time: Seconds::of(0.01),
+        feedback: Amount::of(1.0),
+        mix: Amount::of(1.0),
+        ..Delay::default()
+    }));
+    let sounds = bench.render(192_000);
+    let mean = |row: usize| sounds[row].right()[144_000..].iter().sum::<f32>() / 48_000.0;
+    assert!(mean(rectified).abs() < 0.01, "{}", mean(rectified));
+    // What comes in goes out again once.
+    assert!((mean(echoes) - 0.1).abs() < 0.05, "{}", mean(echoes));
+}
+
+#[test]
+fn gate_does_not_flutter_at_its_threshold() {
+    let Some(mut bench) = Bench::new(wavering_sine) else { return };
+    let dry = bench.row(None);
+    let gate = bench.effect(&Effect::Gate(Gate {
+        threshold: Decibels::of(-6.1),
+        hold: Seconds::of(0.0),
+        release: Seconds::of(0.001),
+        ..Gate::default()
+    }));
+    let sounds = bench.render(96_000);
+    let [dry, gated] = [dry, gate].map(|row| sounds[row].rms(24_000..96_000));
+    assert!((dry - gated).abs() < 0.01, "{dry} dB, {gated} dB");
+}
+
+#[test]
+fn tail_is_half_a_minute_at_most() {
+    let surroundings =
+        Surroundings { beat: 0.5, files: &Responses::default(), buses: &Key, offline: true };
+    let delay = Delay { feedback: Amount::of(1.0), ..Delay::default() };
+    assert_eq!(tail_of(&Effect::Delay(delay), &surroundings), 30.0);
+}
+
+#[test]
+fn limiter_delays_by_whole_samples_at_each_rate() {
+    for rate in [22_050, 44_100, 48_000, 96_000] {
+        let Some(mut bench) = Bench::at(rate, tones) else { return };
+        let dry = bench.row(None);
+        let times = [0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.125];
+        let rows = times.map(|seconds| {
+            bench.effect(&Effect::Limiter(Limiter {
+                look_ahead: Seconds::of(seconds),
+                ..Limiter::default()
+            }))
+        });
+        let sounds = bench.render(30_000);
+        for (row, seconds) in rows.into_iter().zip(times) {
+            let half = seconds.log2().ceil().exp2() / 2.0 * rate as f32;
+            let expected = later(&sounds[dry], half.ceil() as usize * 2);
+            let difference = difference(&sounds[row], &expected);
+            assert_eq!(difference, -200.0, "{seconds} s at {rate} Hz");
+        }
     }
 }
 

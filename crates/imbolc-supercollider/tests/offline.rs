@@ -4,10 +4,13 @@
 mod support;
 
 use imbolc_supercollider::{
-    sounds::BUS,
-    synth_def::{Built, Graph, Shape, WhenDone},
+    commands::{self, NodeId, Place},
+    output::Output as _,
+    render::Score,
+    sounds::{BUS, METER, StripPart, TO, build_strip_part, output_delay},
+    synth_def::{Built, Graph, PARAMETERS, Shape, WhenDone},
 };
-use support::{Stage, cents, peak, rms};
+use support::{Stage, cents, peak, render_score, rms, scsynth};
 
 /// A tone that begins with its full level, at the sample of its note.
 fn beep() -> Built {
@@ -62,5 +65,52 @@ fn levels_and_pitches_are_measured() {
         assert!((peak(tone) + 6.02).abs() < 0.1);
         let apart = 1200.0 * (f64::from(played) / asked).log2();
         assert!((cents(tone, asked) - apart).abs() < 0.05, "{played} Hz");
+    }
+}
+
+#[test]
+fn notes_stay_on_their_sample_for_long() {
+    // At this rate, the clock of the server falls a sample behind every 10 s: a day at 48 kHz.
+    let rate = 192_000;
+    let Some(scsynth) = scsynth() else { return };
+    let beep = beep();
+    let mut score = Score::new(rate);
+    score.define(&beep.definition);
+    let starts = [0_u64, 1_920_033, 3_840_064, 5_760_127];
+    for (start, id) in starts.into_iter().zip(100..) {
+        let place = Place::TailOf(NodeId(0));
+        let note = commands::new_synth(&beep.definition.name, NodeId(id), place, &[]);
+        score.send_at(start, vec![note]);
+    }
+    let sound = render_score(&scsynth, score, (rate, 1), starts[3] + 1000);
+    let mut from = 0;
+    for start in starts {
+        let start = usize::try_from(start).unwrap();
+        assert_eq!(sound.onset_after(from, -20.0), Some(start));
+        from = start + 40_000;
+    }
+}
+
+#[test]
+fn limiter_of_the_output_is_as_late_as_it_says() {
+    let Some(scsynth) = scsynth() else { return };
+    let (beep, output) = (beep(), build_strip_part(StripPart::Output, [1.0; 2]).unwrap());
+    for rate in [8_000, 11_025, 22_050, 44_100, 48_000, 88_200, 96_000, 192_000] {
+        let mut score = Score::new(rate);
+        for built in [&beep, &output] {
+            score.define(&built.definition);
+        }
+        let [limiter, note] = [NodeId(100), NodeId(101)];
+        let (bus, root) = ((BUS, 100.0), NodeId(0));
+        let controls = [bus, (TO, 0.0), (METER, 50.0), (PARAMETERS, 0.0)];
+        let messages = vec![
+            commands::set_buses(0, &[1.0, 1.0]),
+            commands::new_synth(&output.definition.name, limiter, Place::TailOf(root), &controls),
+        ];
+        score.send_at(0, messages);
+        let beep = commands::new_synth(&beep.definition.name, note, Place::HeadOf(root), &[bus]);
+        score.send_at(100, vec![beep]);
+        let heard = render_score(&scsynth, score, (rate, 2), 1000).onset(-20.0).unwrap();
+        assert_eq!(heard, 100 + output_delay(rate) as usize, "{rate} Hz");
     }
 }

@@ -10,26 +10,22 @@ use std::{
     ops::ControlFlow,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
 use imbolc_net::{
     model::InstrumentId,
     studio::{
-        ArrangementSetting, AtEnd, AutomationAction, BusId, BusSendSetting, BusSetting,
-        ChainedPatterns, ClickSetting, ClipAction, ClipId, Curve, DrumAction, DrumSetting,
-        EnvelopeSetting, InstrumentParameter, InstrumentSetting, LoopRegion, MixerSetting, Name,
-        NetworkAction, Output, PadSetting, PadSound, PatternId, PatternSetting, PianoRollAction,
-        PlacementAction, PlacementId, PlayMode, Point, SendsSetting, SessionSetting, SourceKind,
-        Step, StudioState, Target, TrackSetting, TransportAction,
+        ArrangementSetting, AtEnd, AutomationAction, BusId, ChainedPatterns, ClickSetting,
+        ClipAction, ClipId, Curve, DrumAction, DrumSetting, EnvelopeSetting, InstrumentParameter,
+        InstrumentSetting, LoopRegion, MixerSetting, NetworkAction, PadSetting, PadSound,
+        PatternId, PatternSetting, PianoRollAction, PlacementAction, PlacementId, PlayMode, Point,
+        SessionSetting, SourceKind, Step, StudioState, Target, TrackSetting, TransportAction,
     },
-    util::quantity::{
-        Amount, CountIn, Decibels, NoteLength, PadNumber, Pan, Pitch, Seconds, StepNumber, Ticks,
-    },
+    util::quantity::{Amount, CountIn, NoteLength, PadNumber, Pitch, Seconds, StepNumber, Ticks},
 };
 use imbolc_supercollider::render::{Bars, RenderError, RenderOptions, render};
 use studio::{Recording, act, add, files_in, named, set, write};
-use support::{Sound, decibels, peak, scsynth};
+use support::{peak, scsynth};
 
 /// A bar in samples, at 120 bpm and 48 kHz.
 const BAR: usize = 96_000;

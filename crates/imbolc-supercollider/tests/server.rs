@@ -23,7 +23,7 @@ use imbolc_supercollider::{
     synth_def::{Definition, Graph},
 };
 
-use self::server_bench::{Bench, alive, run_alone, signal};
+use self::server_bench::{Bench, PipeWire, alive, run_alone, signal};
 
 /// A definition of about 3 KB.
 fn large(number: u16) -> Definition {
@@ -68,14 +68,23 @@ fn defined(events: &[ServerEvent], definition: &Definition) -> bool {
 }
 
 fn downs(events: &[ServerEvent]) -> Vec<&str> {
-    let down = |event| if let &ServerEvent::Down(ref why) = event { Some(&**why) } else { None };
-    events.iter().filter_map(down).collect()
+    events
+        .iter()
+        .filter_map(|event| match event {
+            ServerEvent::Down(why) => Some(&**why),
+            _ => None,
+        })
+        .collect()
 }
 
 fn troubles(events: &[ServerEvent]) -> Vec<&str> {
-    let trouble =
-        |event| if let &ServerEvent::Trouble(ref why) = event { Some(&**why) } else { None };
-    events.iter().filter_map(trouble).collect()
+    events
+        .iter()
+        .filter_map(|event| match event {
+            ServerEvent::Trouble(why) => Some(&**why),
+            _ => None,
+        })
+        .collect()
 }
 
 #[test]
@@ -219,6 +228,34 @@ fn without_jack_there_is_one_line() {
     let downs = downs(&events);
     assert!(downs.len() == 1 && downs[0].starts_with("JACK does not run"), "{events:?}");
     assert!(troubles(&events).is_empty(), "{events:?}");
+}
+
+#[test]
+fn pipewire_is_used_where_only_that_runs() {
+    let Some(pipewire) = PipeWire::start() else { return };
+    let directory = pipewire.directory();
+    let variables = [("XDG_RUNTIME_DIR", directory), ("JACK_DEFAULT_SERVER", "imbolc-none")];
+    let lines = run_alone("child_with_pipewire", &variables);
+    assert_eq!(lines, ["JACK does not run: PipeWire is tried", "PipeWire at 48000 Hz"]);
+}
+
+#[test]
+#[ignore = "run by another test in a process of its own"]
+fn child_with_pipewire() {
+    let mut link = ServerLink::start(ServerOptions::default());
+    let begun = Instant::now();
+    let mut is_up = false;
+    while !is_up && begun.elapsed() < Duration::from_secs(8) {
+        link.poll().for_each(|event| match event {
+            ServerEvent::Down(why) => println!("> {why}"),
+            ServerEvent::Up(audio) => {
+                println!("> {} at {} Hz", audio.system, audio.rate);
+                is_up = true;
+            }
+            _ => {}
+        });
+        thread::sleep(Duration::from_millis(10));
+    }
 }
 
 #[test]
@@ -377,6 +414,16 @@ fn the_server_ends_with_its_link() {
     assert!(alive(process));
     bench.drop_link();
     assert!(!alive(process));
+}
+
+#[test]
+fn the_server_is_asked_to_quit_before_it_is_killed() {
+    let Some(mut bench) = Bench::start(256) else { return };
+    bench.replace_script("scsynth \"$@\"\necho $? > $PIDS.status");
+    bench.until(5.0, is_up);
+    bench.drop_link();
+    let status = fs::read_to_string(bench.script().with_file_name("pids.status"));
+    assert_eq!(status.unwrap(), "0\n");
 }
 
 /// However early: also before it is told whose end it has to follow.

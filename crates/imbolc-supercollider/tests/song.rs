@@ -20,9 +20,7 @@ use imbolc_net::{
         ProjectName, ReverbSetting, SendsSetting, SessionParameter, SessionSetting, SlotId,
         SnareSetting, SourceKind, SourceSetting, Step, StudioState, Target,
     },
-    util::quantity::{
-        Amount, Bpm, Decibels, Hertz, PadNumber, Pan, Pitch, Seconds, StepNumber, Ticks,
-    },
+    util::quantity::{Amount, Bpm, Decibels, PadNumber, Pan, Pitch, Seconds, StepNumber, Ticks},
 };
 use studio::{Recording, act, add, named, set, write};
 use support::{RATE, Sound, decibels};
@@ -97,11 +95,12 @@ fn song() -> StudioState {
     let lead = add(&mut state, 2, "Lead", SourceKind::Fm);
     let kit = add(&mut state, 3, "Kit", SourceKind::DrumKit);
     for (id, release) in [(bass, 0.02), (lead, 0.05)] {
-        let settings = [
+        for setting in [
             EnvelopeSetting::Attack(Seconds::of(0.001)),
             EnvelopeSetting::Release(Seconds::of(release)),
-        ];
-        settings.map(|setting| set(&mut state, id, InstrumentSetting::Amp(setting)));
+        ] {
+            set(&mut state, id, InstrumentSetting::Amp(setting));
+        }
     }
     let resonance = FilterSetting::Resonance(Amount::of(0.4));
     set(&mut state, bass, InstrumentSetting::Filter(resonance));

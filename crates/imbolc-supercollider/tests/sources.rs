@@ -1,117 +1,26 @@
 //! Every kind of source, rendered: onset, pitch, level, silence, and what each parameter does.
 
+#[path = "support/notes.rs"]
+mod notes;
 #[path = "support/mod.rs"]
 mod support;
 
-use std::{collections::BTreeSet, path::Path, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc};
 
 use imbolc_net::{
     studio::{
-        AudioInputParameter, Automated as _, BowParameter, BusId, BusInputParameter, Content,
-        ContentHash, Envelope, Filter, FilterKind, FmAlgorithm, Instrument, Kick, Lfo, LfoShape,
-        LfoTarget, MalletParameter, Membrane, MembraneParameter, Name, NoiseColour, PipeParameter,
-        PluckParameter, RingModulationParameter, SampleLoop, SamplerParameter, Settings as _,
-        Source, SourceKind, SourceParameter, SuperSawParameter, Tom, Wave,
+        AudioInputParameter, Automated as _, BowParameter, BusId, BusInputParameter, FmAlgorithm,
+        Kick, Lfo, LfoShape, LfoTarget, MalletParameter, Membrane, MembraneParameter, NoiseColour,
+        PipeParameter, PluckParameter, RingModulationParameter, SampleLoop, SamplerParameter,
+        Settings as _, Source, SourceKind, SourceParameter, SuperSawParameter, Tom, Wave,
     },
     util::quantity::{Amount, ModulationRate, Octaves, Seconds, VoiceCount},
 };
-use imbolc_supercollider::{
-    commands::{self, NodeId},
-    output::{Buffer, Spectrum},
-    sounds::{
-        BusSignals, FREQUENCY, Files, GATE, LEVEL, Surroundings, VoiceLife, build_voice,
-        sounds_without_key,
-    },
-    synth_def::{Built, Graph},
+use imbolc_supercollider::sounds::{VoiceLife, build_voice, sounds_without_key};
+use notes::{
+    HELD, MIDDLE_C, Notes, SINE, STEREO, WAVES, content, difference, largest, plain, surroundings,
 };
-use support::{RATE, Sound, Stage, cents, decibels};
-
-/// The samples that a note has for itself.
-const SLOT: u64 = 16_000;
-/// How long a key is held, in samples.
-const HELD: u64 = 9600;
-const MIDDLE_C: f64 = 261.625_565;
-
-fn content(number: u8) -> Content {
-    Content { name: Name::default(), digest: ContentHash([number; 16]) }
-}
-
-/// A sine at middle C of a second; a stereo sound of a sixth of one; four waves of 2,048 frames.
-const SINE: u8 = 0;
-const STEREO: u8 = 1;
-const WAVES: u8 = 2;
-
-/// What a file of these sounds like, by frame and channel.
-fn sample(number: u8, frame: u32, channel: u16) -> f64 {
-    let turn = std::f64::consts::TAU * f64::from(frame);
-    match number {
-        SINE => 0.7 * (turn * MIDDLE_C / f64::from(RATE)).sin(),
-        STEREO => {
-            let rise = f64::from(frame) / 8000.0;
-            0.7 * rise * (turn * (200.0 + 100.0 * f64::from(channel)) / f64::from(RATE)).sin()
-        }
-        _ => {
-            let harmonic = f64::from(frame / 2048 + 1);
-            0.9 * (turn * harmonic / 2048.0).sin()
-        }
-    }
-}
-
-#[derive(Debug)]
-struct TestFiles;
-
-impl Files for TestFiles {
-    fn find(&self, content: &Content) -> Option<Buffer> {
-        let number = content.digest.0[0];
-        let (frames, channels) = match number {
-            SINE => (RATE, 1),
-            STEREO => (8000, 2),
-            WAVES => (8192, 1),
-            _ => return None,
-        };
-        #[expect(clippy::cast_precision_loss, reason = "48,000")]
-        Some(Buffer { number: number.into(), frames, channels, rate: RATE as f32 })
-    }
-
-    fn find_spectrum(&self, _: &Content, _: u8) -> Option<Spectrum> {
-        None
-    }
-}
-
-#[derive(Debug)]
-struct TestBuses;
-
-impl BusSignals for TestBuses {
-    fn signal_of(&self, _: BusId) -> Option<u32> {
-        Some(20)
-    }
-}
-
-const fn surroundings(offline: bool) -> Surroundings<'static> {
-    Surroundings { beat: 0.5, files: &TestFiles, buses: &TestBuses, offline }
-}
-
-fn load(stage: &mut Stage, folder: &Path) {
-    for number in [SINE, STEREO, WAVES] {
-        let buffer = TestFiles.find(&content(number)).unwrap();
-        let path = folder.join(format!("{number}.wav"));
-        let spec = hound::WavSpec {
-            channels: buffer.channels,
-            sample_rate: RATE,
-            bits_per_sample: 32,
-            sample_format: hound::SampleFormat::Float,
-        };
-        let mut file = hound::WavWriter::create(&path, spec).unwrap();
-        for frame in 0..buffer.frames {
-            for channel in 0..buffer.channels {
-                #[expect(clippy::cast_possible_truncation, reason = "samples")]
-                file.write_sample(sample(number, frame, channel) as f32).unwrap();
-            }
-        }
-        file.finalize().unwrap();
-        stage.score.load(ContentHash([number; 16]), &path, buffer);
-    }
-}
+use support::{cents, decibels};
 
 /// The kinds that sound, with the files that they need.
 fn all() -> Vec<Source> {
@@ -130,123 +39,6 @@ fn with_file(mut source: Source) -> Source {
         _ => {}
     }
     source
-}
-
-/// An instrument of nothing but a source.
-fn plain(source: Source) -> Instrument {
-    Instrument {
-        source,
-        filter: Filter { kind: FilterKind::Off, ..Filter::default() },
-        amp: Envelope {
-            attack: Seconds::of(0.0),
-            sustain: Amount::MAX,
-            release: Seconds::of(0.05),
-            ..Envelope::default()
-        },
-        ..Instrument::default()
-    }
-}
-
-/// Notes one after the other, each with its own seed.
-struct Notes {
-    stage: Stage,
-    seed: Built,
-    _folder: tempfile::TempDir,
-    count: u64,
-    offline: bool,
-}
-
-impl Notes {
-    fn new() -> Option<Self> {
-        let mut stage = Stage::new()?;
-        let folder = tempfile::tempdir().unwrap();
-        load(&mut stage, folder.path());
-        let graph = Graph::new();
-        graph.seed(1.0, 1234.0);
-        let seed = graph.finish().unwrap();
-        // A tone on the first input and on the bus that is read.
-        let graph = Graph::new();
-        let tone = graph.sine(440.0, 0.0) * 0.5;
-        let other = graph.sine(660.0, 0.0) * 0.5;
-        graph.write_audio(2.0, &[tone, other, other]);
-        graph.write_audio(20.0, &[tone, tone]);
-        let tone = graph.finish().unwrap();
-        let none = stage.place(&tone);
-        stage.synth(&tone, none, 0, NodeId(1), &[]);
-        Some(Self { stage, seed, _folder: folder, count: 0, offline: false })
-    }
-
-    /// Plays a note of `instrument`, `late` samples into its slot, and returns its number.
-    fn play(&mut self, instrument: &Instrument, late: u64, frequency: f64) -> usize {
-        let voice = build_voice(instrument, &surroundings(self.offline)).unwrap();
-        self.play_built(&voice.built, late, frequency)
-    }
-
-    fn play_built(&mut self, built: &Built, late: u64, frequency: f64) -> usize {
-        self.strike(built, (late, HELD), frequency, 0.0)
-    }
-
-    fn play_held(&mut self, built: &Built, held: u64) -> usize {
-        self.strike(built, (0, held), MIDDLE_C, 0.0)
-    }
-
-    /// Cuts a voice off, as when it is choked.
-    fn play_cut(&mut self, built: &Built, after: u64) -> usize {
-        self.strike(built, (0, after), MIDDLE_C, -1.01)
-    }
-
-    fn strike(
-        &mut self,
-        built: &Built,
-        (late, held): (u64, u64),
-        frequency: f64,
-        end: f32,
-    ) -> usize {
-        let place = self.stage.place(built);
-        let start = self.count * SLOT + 640 + late;
-        let none = self.stage.place(&self.seed);
-        let seed = self.stage.synth(&self.seed, none, self.count * SLOT + 128, NodeId(1), &[]);
-        self.stage.score.send_at(self.count * SLOT + 256, vec![commands::free(seed)]);
-        #[expect(clippy::cast_possible_truncation, reason = "frequencies")]
-        let controls = [(FREQUENCY, frequency as f32), (LEVEL, 1.0)];
-        let node = self.stage.synth(built, place, start, NodeId(1), &controls);
-        self.stage.score.send_at(start + held, vec![commands::set(node, GATE, end)]);
-        // What has not ended by then would be heard in the next slot.
-        self.stage.score.send_at((self.count + 1) * SLOT, vec![commands::free(node)]);
-        self.count += 1;
-        usize::try_from(self.count - 1).unwrap()
-    }
-
-    fn render(self) -> Played {
-        let samples = self.count * SLOT + 64;
-        Played(self.stage.render(samples))
-    }
-}
-
-struct Played(Sound);
-
-impl Played {
-    /// The left channel of a note, from its start on.
-    fn note(&self, number: usize, late: usize) -> &[f32] {
-        let slot = usize::try_from(SLOT).unwrap();
-        let start = number * slot + 640 + late;
-        &self.0.left()[start..(number + 1) * slot]
-    }
-
-    fn right(&self, number: usize) -> &[f32] {
-        let slot = usize::try_from(SLOT).unwrap();
-        &self.0.right()[number * slot + 640..(number + 1) * slot]
-    }
-}
-
-fn largest(samples: &[f32]) -> f32 {
-    samples.iter().fold(0.0, |most, sample| most.max(sample.abs()))
-}
-
-/// The largest difference of two sounds, relative to the louder one.
-fn difference(one: &[f32], other: &[f32]) -> f32 {
-    let most = one.iter().zip(other).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-    most / largest(one).max(largest(other)).max(1e-6)
 }
 
 /// The kinds in all the variants that their choices and files make.
@@ -481,7 +273,32 @@ fn sources_are_in_tune() {
 }
 
 /// The mean level of each kind in dBFS, over the time that a key is held.
-const LEVELS: &[(SourceKind, f32)] = &[];
+const LEVELS: &[(SourceKind, f32)] = &[
+    (SourceKind::Oscillator, -8.4),
+    (SourceKind::SuperSaw, -14.9),
+    (SourceKind::SyncSaw, -9.2),
+    (SourceKind::Wavetable, -6.1),
+    (SourceKind::Noise, -10.8),
+    (SourceKind::Fm, -6.4),
+    (SourceKind::FourOperator, -7.5),
+    (SourceKind::RingModulation, -9.1),
+    (SourceKind::Pluck, -11.6),
+    (SourceKind::Bow, -14.1),
+    (SourceKind::Pipe, -11.3),
+    (SourceKind::Mallet, -12.2),
+    (SourceKind::Membrane, -17.4),
+    (SourceKind::Kick, -13.4),
+    (SourceKind::Snare, -24.8),
+    (SourceKind::HiHat, -32.9),
+    (SourceKind::Clap, -24.1),
+    (SourceKind::Tom, -13.0),
+    (SourceKind::Cowbell, -21.2),
+    (SourceKind::Sampler, -6.1),
+    (SourceKind::Granular, -11.7),
+    (SourceKind::Additive, -9.0),
+    (SourceKind::AudioInput, -9.0),
+    (SourceKind::BusInput, -9.0),
+];
 
 #[test]
 fn levels_are_those_of_the_table() {
@@ -509,7 +326,7 @@ fn levels_are_those_of_the_table() {
 #[test]
 fn silent_after_release() {
     let Some(mut notes) = Notes::new() else { return };
-    let sources: Vec<_> = variants().into_iter().filter(|source| is_held(source)).collect();
+    let sources: Vec<_> = variants().into_iter().filter(is_held).collect();
     for source in &sources {
         notes.play(&plain(source.clone()), 0, MIDDLE_C);
     }
@@ -587,8 +404,9 @@ fn lfo_moves_the_timbre_of_every_source() {
     let played = notes.render();
     for (index, source) in sources.iter().enumerate() {
         let [still, moved] = [index * 2, index * 2 + 1].map(|number| played.note(number, 0));
-        assert!(difference(still, moved) > 0.01, "{:?}", source.kind());
-        assert!(largest(moved) < TOO_LOUD, "{:?}", source.kind());
+        let (change, level) = (difference(still, moved), decibels(largest(moved)));
+        assert!(change > 0.01, "{:?} does not change", source.kind());
+        assert!(level < 2.0, "{:?}: {level:.1} dBFS", source.kind());
     }
 }
 
@@ -612,7 +430,10 @@ fn no_combination_of_values_is_too_loud_at_any_key() {
                     source = at(&source, parameter, random());
                 }
             }
-            numbers.push((format!("{source:?}"), notes.play(&plain(source), 0, frequency)));
+            numbers.push((
+                format!("{frequency} Hz {source:?}"),
+                notes.play(&plain(source), 0, frequency),
+            ));
         }
     }
     let played = notes.render();

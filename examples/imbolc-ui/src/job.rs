@@ -83,6 +83,12 @@ impl Job {
         Ok(Self { what, progress, result, thread: Some(thread) })
     }
 
+    /// The job in a few words.
+    #[must_use]
+    pub fn what(&self) -> &str {
+        &self.what
+    }
+
     /// The job in a few words, how far it is, and how to cancel it.
     #[must_use]
     pub fn text(&self) -> String {

@@ -53,7 +53,13 @@ use std::{
 };
 
 use clap::Parser as _;
-use imbolc_net::{Dispatcher, Mode, dispatcher::Status, projects, util::log_lines::LogLines};
+use imbolc_net::{
+    Dispatcher, Mode,
+    dispatcher::Status,
+    projects,
+    util::{log_lines::LogLines, text::printable},
+};
+use imbolc_supercollider::doctor::{self, Finding};
 
 use crate::{
     cli::Arguments,
@@ -123,7 +129,7 @@ async fn launch(arguments: &Arguments, ending: &Ending) -> Result<ExitCode, Stri
         #[cfg(feature = "net")]
         Start::Serve(mode) => host_headless(arguments, open(arguments, mode).await?, ending).await,
         Start::Render(project) => render(arguments, project).await,
-        Start::Doctor => Err("TODO".into()),
+        Start::Doctor => examine(arguments).await,
         Start::Play(mode) => {
             terminal::probe()?;
             if let Mode::Remote { address, .. } = &mode {
@@ -159,6 +165,21 @@ async fn render(arguments: &Arguments, project: PathBuf) -> Result<ExitCode, Str
     };
     println!("{}", rendered.map_err(|panicked| panicked.to_string())??);
     Ok(ExitCode::SUCCESS)
+}
+
+/// Says what there is to make sound with; a signal interrupts it.
+async fn examine(arguments: &Arguments) -> Result<ExitCode, String> {
+    let options = mode::server_options(arguments);
+    let examined = tokio::select! {
+        examined = tokio::task::spawn_blocking(move || doctor::examine(&options, true)) => examined,
+        _ = event_loop::shutdown_signal() => return Err("interrupted".into()),
+    };
+    let findings = examined.map_err(|panicked| panicked.to_string())?;
+    for Finding { what, state, good } in &findings {
+        println!("{} {what}: {}", if *good { "✓" } else { "✗" }, printable(state));
+    }
+    let sounds = findings.iter().all(|finding| finding.good);
+    Ok(if sounds { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Opens a dispatcher; a signal interrupts it.

@@ -6,14 +6,16 @@ use std::{path::PathBuf, sync::Arc};
 
 use imbolc_net::{
     Dispatcher, Mode,
-    authority::threaded,
+    authority::{Engine, threaded},
     projects,
-    studio::{Name, SilentEngine, StudioState},
+    studio::{Name, SilentEngine, Studio, StudioState},
+};
+use imbolc_supercollider::{
+    engine::SuperColliderEngine, render::RenderError, server::ServerOptions,
+    server_options::find_scsynth,
 };
 
-use imbolc_supercollider::server::ServerOptions;
-
-use crate::cli::Arguments;
+use crate::cli::{Arguments, EngineChoice};
 
 /// How the program starts.
 #[derive(Debug)]
@@ -45,7 +47,10 @@ pub fn from_arguments(arguments: &Arguments) -> Result<Start, String> {
     if arguments.engine == EngineChoice::Supercollider
         && find_scsynth(arguments.scsynth.as_deref()).is_none()
     {
-        return Err(RenderError::NoScsynth.to_string());
+        return Err(match &arguments.scsynth {
+            Some(given) => format!("no program {}", given.display()),
+            None => RenderError::NoScsynth.to_string(),
+        });
     }
     if arguments.doctor {
         return Ok(Start::Doctor);

@@ -7,16 +7,15 @@ use std::{fmt::Display, fs, io, path::Path};
 
 use imbolc_net::{
     model::InstrumentId,
-    projects,
     studio::{
         BusSetting, Chain, ChainSetting, ChopperSetting, Content, ConvolutionSetting, DrumAction,
         DrumSetting, Effect, EffectSetting, GranularSetting, InstrumentAction, InstrumentSetting,
-        MasterSetting, MixerSetting, NetworkAction, PadSetting, PadSound, SamplerSetting, SlotId,
-        Source, SourceSetting, StudioState, WavetableSetting,
+        MasterSetting, MixerSetting, Name, NetworkAction, PadSetting, PadSound, SamplerSetting,
+        SlotId, Source, SourceSetting, StudioState, WavetableSetting,
     },
     util::quantity::PadNumber,
 };
-use imbolc_supercollider::samples::content_of;
+use imbolc_supercollider::samples::{content_of, find_sound, place_of};
 
 use tempfile::NamedTempFile;
 
@@ -162,7 +161,7 @@ pub fn files_of(id: InstrumentId, studio: &StudioState) -> Vec<Content> {
 pub fn missing_files(id: InstrumentId, view: &View) -> Option<String> {
     let samples = view.samples?;
     let files = files_of(id, view.studio());
-    let missing = files.iter().filter(|file| projects::sample_file(samples, file).is_none());
+    let missing = files.iter().filter(|file| place_of(samples, file).is_err());
     let missing: Vec<_> = missing.map(|file| file.name.as_str()).collect();
     (!missing.is_empty()).then(|| format!("not in samples/: {}", missing.join(", ")))
 }
@@ -175,25 +174,32 @@ pub fn missing_files(id: InstrumentId, view: &View) -> Option<String> {
 pub fn import(file: &Path, samples: &Path, slot: SampleSlot) -> Result<JobDone, String> {
     let failed = |why: &dyn Display| format!("{}: {why}", file.display());
     let chosen = content_of(file).map_err(|error| failed(&error))?;
-    let mut copy = fs::create_dir_all(samples)
-        .and_then(|()| NamedTempFile::new_in(samples))
-        .and_then(|copy| fs::copy(file, copy.path()).map(|_| copy))
-        .map_err(|error| failed(&error))?;
     for number in 1..=MAX_NUMBER {
-        let place = samples.join(numbered(chosen.name.as_str(), number));
-        match copy.persist_noclobber(&place) {
-            Err(taken) if taken.error.kind() == io::ErrorKind::AlreadyExists => {
-                if !content_of(&place).is_ok_and(|there| there.digest == chosen.digest) {
-                    copy = taken.file;
-                    continue;
-                }
-            }
-            copied => drop(copied.map_err(|error| failed(&error.error))?),
+        let name = numbered(chosen.name.as_str(), number);
+        let place = samples.join(&name);
+        let name = Name::new(&name).map_err(|error| failed(&error))?;
+        let content = Content { name, digest: chosen.digest };
+        let is_there = find_sound(Some(samples), &content).is_ok();
+        if !is_there && place.symlink_metadata().is_ok() {
+            continue;
         }
-        let content = content_of(&place).map_err(|error| failed(&error))?;
+        if !is_there {
+            copy(file, samples, &place).map_err(|error| failed(&error))?;
+            // It may have been changed meanwhile.
+            find_sound(Some(samples), &content).map_err(|error| failed(&error))?;
+        }
         return Ok(JobDone::Do(slot.choose(content)));
     }
     Err(failed(&"samples/ has too many other files of this name"))
+}
+
+/// Copies a file to a place in a directory; half of it is never seen there.
+fn copy(file: &Path, directory: &Path, place: &Path) -> io::Result<()> {
+    fs::create_dir_all(directory)?;
+    let copy = NamedTempFile::new_in(directory)?;
+    fs::copy(file, copy.path())?;
+    copy.persist_noclobber(place)?;
+    Ok(())
 }
 
 /// The name of a file with a number before its extension, unless that is 1.

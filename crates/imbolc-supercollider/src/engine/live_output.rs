@@ -110,6 +110,7 @@ impl LiveOutput {
     }
 
     /// The server, for what concerns no message.
+    #[must_use]
     pub const fn link(&self) -> &ServerLink {
         &self.link
     }
@@ -168,7 +169,6 @@ impl LiveOutput {
     }
 
     fn connect(&mut self, audio: &Audio) {
-        #[expect(clippy::cast_precision_loss, reason = "periods are short")]
         let period = f64::from(audio.period) / audio.rate.max(1.0);
         self.latency = LATENCY.max(Duration::from_secs_f64(2.0 * period));
         match Connection::new(audio.port) {
@@ -330,4 +330,100 @@ fn bundles(tag: u64, messages: Vec<OscMessage>) -> Vec<Packet> {
 /// What rosc 0.11 cannot encode has a zero in a string, which no message of ours has.
 fn encode(message: OscMessage) -> Option<Vec<u8>> {
     rosc::encoder::encode(&OscPacket::Message(message)).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A server that answers when it is told to.
+    struct Server(UdpSocket);
+
+    impl Server {
+        fn start() -> (Self, Connection) {
+            let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+            socket.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
+            let connection = Connection::new(socket.local_addr().unwrap().port()).unwrap();
+            (Self(socket), connection)
+        }
+
+        /// The bytes of the bundles that have arrived. Answers the last question if `answers`.
+        fn receive(&self, answers: bool) -> usize {
+            let (mut buffer, mut bytes, mut question) = (vec![0; 65_536], 0, None);
+            while let Ok((size, from)) = self.0.recv_from(&mut buffer) {
+                match rosc::decoder::decode_udp(&buffer[..size]).unwrap().1 {
+                    OscPacket::Message(message) => question = Some((message.args, from)),
+                    OscPacket::Bundle(_) => bytes += size,
+                }
+            }
+            if let Some((args, from)) = question.filter(|_| answers) {
+                let answer = encode(commands::message("/synced", args)).unwrap();
+                self.0.send_to(&answer, from).unwrap();
+            }
+            bytes
+        }
+    }
+
+    fn packets(count: usize, size: usize, tag: u64) -> impl Iterator<Item = Packet> {
+        let blob = OscType::Blob(vec![0; size]);
+        (0..count)
+            .flat_map(move |_| bundles(tag, vec![commands::message("/x", vec![blob.clone()])]))
+    }
+
+    #[test]
+    fn at_most_32_kb_are_unacknowledged() {
+        let (server, mut connection) = Server::start();
+        connection.queue.extend(packets(100, 1000, AT_ONCE));
+        connection.flush(10);
+        let first = server.receive(false);
+        assert!((20_000..=UNACKNOWLEDGED + 2000).contains(&first), "{first}");
+        // The answer is lost: the question comes again.
+        std::thread::sleep(ASK_AGAIN + Duration::from_millis(10));
+        connection.flush(10);
+        assert_eq!(server.receive(true), 0);
+        connection.flush(10);
+        let second = server.receive(true);
+        assert!((20_000..=UNACKNOWLEDGED + 2000).contains(&second), "{second}");
+        for _ in 0..20 {
+            connection.flush(10);
+            server.receive(true);
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        assert!(connection.queue.is_empty());
+    }
+
+    #[test]
+    fn at_most_1000_bundles_wait_in_the_server() {
+        let (server, mut connection) = Server::start();
+        connection.queue.extend(packets(1500, 4, 100));
+        connection.queue.extend(packets(1, 4, AT_ONCE));
+        for _ in 0..100 {
+            connection.flush(10);
+            server.0.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
+            server.receive(true);
+        }
+        // What comes after one that waits keeps its place.
+        assert_eq!((connection.pending.len(), connection.queue.len()), (PENDING, 501));
+        connection.flush(101);
+        assert!(connection.queue.len() < 500, "{}", connection.queue.len());
+    }
+
+    #[test]
+    fn bundles_are_split_by_messages_and_never_nested() {
+        let message = |size| commands::message("/x", vec![OscType::Blob(vec![0; size])]);
+        let messages = vec![message(10_000), message(10_000), message(40_000), message(70_000)];
+        let packets = bundles(7, messages);
+        let sizes: Vec<_> = packets.iter().map(|packet| packet.bytes.len()).collect();
+        // The one that no datagram holds is left out.
+        assert_eq!(sizes.len(), 3, "{sizes:?}");
+        for packet in packets {
+            assert!(packet.bytes.len() < LARGEST_DATAGRAM);
+            let (_, OscPacket::Bundle(bundle)) = rosc::decoder::decode_udp(&packet.bytes).unwrap()
+            else {
+                panic!("no bundle")
+            };
+            assert_eq!((bundle.timetag.seconds, bundle.timetag.fractional), (0, 7));
+            assert!(bundle.content.iter().all(|part| matches!(part, OscPacket::Message(_))));
+        }
+    }
 }

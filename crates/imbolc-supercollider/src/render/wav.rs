@@ -45,6 +45,9 @@ pub(super) fn longest(rate: u32, float: bool) -> Duration {
     Duration::from_secs(seconds.into()).saturating_sub(LONGEST_TAIL)
 }
 
+/// What is done with a sample of all channels, and its number.
+type EachFrame<'a> = dyn FnMut(u64, &[[u8; FLOAT]]) -> Result<(), RenderError> + 'a;
+
 /// The output of a run: interleaved native floats.
 #[derive(Debug)]
 pub(super) struct Take {
@@ -149,7 +152,7 @@ impl Take {
         &self,
         frames: u64,
         watch: &mut Watch<'_>,
-        each: &mut dyn FnMut(u64, &[[u8; FLOAT]]) -> Result<(), RenderError>,
+        each: &mut EachFrame<'_>,
     ) -> Result<(), RenderError> {
         let failed = || RenderError::file(&self.file);
         let file = File::open(&self.file).map_err(failed())?;

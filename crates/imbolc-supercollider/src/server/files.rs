@@ -29,7 +29,7 @@ const AGAIN: Duration = Duration::from_secs(3);
 const READ_AGAIN: Duration = Duration::from_secs(30);
 
 /// What the server does not read within this time, it does not read.
-const READING: Duration = Duration::from_secs(60);
+const READING: Duration = Duration::from_mins(1);
 
 /// Files that were asked for.
 #[derive(Debug, Default)]

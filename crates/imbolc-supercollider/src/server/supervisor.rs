@@ -5,6 +5,7 @@
 //! the process ends with it.
 
 use std::{
+    collections::BTreeSet,
     convert::Infallible,
     io,
     net::{Ipv4Addr, SocketAddr, UdpSocket},
@@ -123,8 +124,8 @@ pub(super) struct Supervisor {
     late: u64,
     /// What the present process has said about its end.
     last_words: Option<String>,
-    /// The reason of the present silence that was told.
-    told: Option<String>,
+    /// The reasons of the present silence that were told.
+    told: BTreeSet<String>,
 }
 
 impl Supervisor {
@@ -160,7 +161,7 @@ impl Supervisor {
             port: 0,
             late: 0,
             last_words: None,
-            told: None,
+            told: BTreeSet::new(),
         })
     }
 
@@ -179,8 +180,7 @@ impl Supervisor {
                 End::Failed(why) => (why, false),
             };
             tracing::warn!(why, "no sound");
-            if self.told.as_ref() != Some(&why) {
-                self.told = Some(why.clone());
+            if self.told.insert(why.clone()) {
                 self.tell(ServerEvent::Down(why));
             }
             if now {
@@ -210,7 +210,7 @@ impl Supervisor {
             self.probe()?;
             self.restore()?;
             *up_since = Some(Instant::now());
-            self.told = None;
+            self.told.clear();
             self.tell(ServerEvent::Up(audio));
             self.serve()
         });
@@ -402,8 +402,12 @@ impl Supervisor {
             }
             _ => {
                 let (event, messages) = self.files.answered(Instant::now(), reply);
-                messages.into_iter().for_each(|message| self.send(message));
-                event.into_iter().for_each(|event| self.tell(event));
+                for message in messages {
+                    self.send(message);
+                }
+                if let Some(event) = event {
+                    self.tell(event);
+                }
             }
         }
     }
@@ -424,7 +428,7 @@ impl Supervisor {
                 Said::Error(text) => self.tell(ServerEvent::Trouble(text)),
                 Said::NoJack => return Err(self.no_jack()),
                 Said::JackGone => {
-                    self.last_words = Some(format!("{} has ended", self.system.name()))
+                    self.last_words = Some(format!("{} has ended", self.system.name()));
                 }
                 Said::PortTaken => {
                     self.last_words = Some("the port of scsynth was taken meanwhile".into());
@@ -436,13 +440,18 @@ impl Supervisor {
             }
             Ok(Incoming::LookedUp(found)) if self.port != 0 => {
                 match self.files.looked_up(Instant::now(), found) {
-                    Ok(messages) => messages.into_iter().for_each(|message| self.send(message)),
+                    Ok(messages) => {
+                        for message in messages {
+                            self.send(message);
+                        }
+                    }
                     Err(Some(event)) => self.tell(event),
                     Err(None) => {}
                 }
             }
-            Ok(Incoming::Said(..) | Incoming::Ended(_) | Incoming::LookedUp(..)) => {}
-            Err(RecvTimeoutError::Timeout) => {}
+            // Of a process that is no more.
+            Ok(Incoming::Said(..) | Incoming::Ended(_) | Incoming::LookedUp(..))
+            | Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return Err(End::Stop),
         }
         Ok(Heard::Nothing)

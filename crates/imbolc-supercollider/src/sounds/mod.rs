@@ -77,7 +77,8 @@ pub fn build_effect(
 ) -> Result<Built, TooManyWires> {
     let graph = Graph::new();
     let bus = graph.control(BUS, 0.0);
-    let input = graph.read_stereo(bus);
+    // What is not a number would stay in an effect for ever.
+    let input = graph.read_stereo(bus).map(|channel| graph.sanitize(channel, 0.0));
     let output = effect::process(input, effect, surroundings);
     graph.replace_audio(bus, &output);
     graph.finish()

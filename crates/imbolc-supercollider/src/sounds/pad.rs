@@ -27,6 +27,7 @@ const FADE: f32 = 0.005;
 /// Its level, its place and the settings of the kit are parameters; the transposition of the
 /// pad is in the control [`RATE`]. It plays its sample once, whatever its gate does, until it
 /// is cut. Its life is that at a rate of 1. Filter and LFO are those of the instrument.
+#[must_use]
 pub fn build_pad(
     machine: &DrumMachine,
     pad: PadNumber,

@@ -87,7 +87,10 @@ pub fn build_voice(
         frequency: key * bend,
         bend,
         envelope: slow,
-        timbre: lfo.of_target(LfoTarget::Timbre).unwrap_or(graph.constant(0.0)),
+        // Without jumps, which some sources would make clicks of.
+        timbre: lfo
+            .of_target(LfoTarget::Timbre)
+            .map_or(graph.constant(0.0), |lfo| graph.slow_lag(lfo, 0.02)),
         mono: instrument.channels == Channels::Mono,
     };
     let sound = source::synthesize(&voice, &instrument.source, surroundings);

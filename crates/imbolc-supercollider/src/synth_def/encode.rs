@@ -25,9 +25,13 @@ pub(super) fn content(parts: &Parts) -> Vec<u8> {
     }
     let mut bytes = Vec::with_capacity(units.len() + 256);
     int(&mut bytes, constants.len());
-    constants.iter().for_each(|constant| bytes.extend(constant.to_be_bytes()));
+    for constant in &constants {
+        bytes.extend(constant.to_be_bytes());
+    }
     int(&mut bytes, parts.controls.len());
-    parts.controls.iter().for_each(|(_, default)| bytes.extend(default.to_be_bytes()));
+    for (_, default) in &parts.controls {
+        bytes.extend(default.to_be_bytes());
+    }
     int(&mut bytes, parts.controls.len());
     for (index, (name, _)) in parts.controls.iter().enumerate() {
         text(&mut bytes, name);

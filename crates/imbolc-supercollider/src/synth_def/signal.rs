@@ -63,7 +63,7 @@ impl<'g> Input<'g> for Signal<'g> {
     }
 }
 
-impl<'g> Input<'g> for f32 {
+impl Input<'_> for f32 {
     fn wire(self) -> Wire {
         Wire::Constant(self)
     }

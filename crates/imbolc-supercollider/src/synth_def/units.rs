@@ -58,7 +58,8 @@ units! {
     high_pass: "HPF" audio (input: audio, frequency);
     /// High-pass, 12 dB per octave; `damping` as above.
     resonant_high_pass: "RHPF" audio (input: audio, frequency, damping);
-    /// Band-pass; `width` is the bandwidth divided by the frequency.
+    /// Band-pass; `width` is the bandwidth divided by the frequency. It is not stable for a
+    /// bandwidth above half of the sample rate.
     band_pass: "BPF" audio (input: audio, frequency, width);
     /// Removes the constant part.
     leak_dc: "LeakDC" audio (input: audio, coefficient);

@@ -241,6 +241,42 @@ impl Drop for Bench {
     }
 }
 
+/// PipeWire without a sound card, and where its socket is.
+#[derive(Debug)]
+pub struct PipeWire(Child, tempfile::TempDir);
+
+impl PipeWire {
+    pub fn start() -> Option<Self> {
+        for program in ["scsynth", "pipewire", "pw-jack"] {
+            find_program(program).or_else(|| skip(&format!("{program} is not on PATH")))?;
+        }
+        let directory = tempfile::tempdir().unwrap();
+        let mut command = Command::new("pipewire");
+        command.env("XDG_RUNTIME_DIR", directory.path());
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        let pipewire = Self(command.spawn().unwrap(), directory);
+        let begun = Instant::now();
+        while !pipewire.1.path().join("pipewire-0").exists() {
+            if begun.elapsed() > Duration::from_secs(5) {
+                return skip("pipewire does not start");
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        Some(pipewire)
+    }
+
+    pub fn directory(&self) -> &str {
+        self.1.path().to_str().unwrap()
+    }
+}
+
+impl Drop for PipeWire {
+    fn drop(&mut self) {
+        signal("TERM", self.0.id());
+        drop(self.0.wait());
+    }
+}
+
 pub fn signal(signal: &str, process: u32) {
     let kill = Command::new("kill").args([format!("-{signal}"), process.to_string()]).status();
     assert!(kill.unwrap().success());

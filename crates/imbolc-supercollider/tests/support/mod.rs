@@ -25,7 +25,7 @@ use imbolc_supercollider::{
 pub const RATE: u32 = 48_000;
 
 /// The voices, in front of the effects.
-const VOICES: NodeId = NodeId(1);
+pub const VOICES: NodeId = NodeId(1);
 /// The effects.
 const EFFECTS: NodeId = NodeId(2);
 

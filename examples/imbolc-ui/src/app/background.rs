@@ -23,7 +23,7 @@ impl App {
         work: impl FnOnce(&JobProgress) -> JobResult + Send + 'static,
     ) {
         if let Some(job) = &self.job {
-            return self.messages.refuse(format!("one at a time: {}", job.text()));
+            return self.messages.refuse(format!("not now: {} is under way", job.what()));
         }
         match Job::start(what, work) {
             Ok(job) => self.job = Some(job),

@@ -255,10 +255,11 @@ pub(super) fn parse_line(line: &str, view: &View) -> Parsed {
     let fitting: Vec<_> = commands_like(name).collect();
     let command = match (command_named(name), &fitting[..]) {
         (Some(command), _) => command,
-        (None, [command]) => *command,
-        (None, []) if lane_commands::is_parameter(name, view) => {
+        // Not the command whose name begins so: “pan” is no “panic”.
+        (None, [] | [_]) if lane_commands::is_parameter(name, view) => {
             return Err(format!("no command {name}: “set {line}” sets the parameter"));
         }
+        (None, [command]) => *command,
         (None, []) => return Err(format!("no command {name}: Tab lists all")),
         (None, several) => {
             let names: Vec<_> = several.iter().map(|command| command.name).collect();

@@ -69,7 +69,7 @@ impl Pane for DrumsPane {
             ("a D", "add, delete a pattern"),
             ("E", "Euclidean rhythm"),
             ("h H", "chain on/off, edit the chain"),
-            ("n S", "name, sound of the pad"),
+            ("n S F", "name, sound, file of the pad"),
             (":steps", "length; :resolution, :drumswing"),
             ("C V", "slice the sample, assign slices"),
         ]

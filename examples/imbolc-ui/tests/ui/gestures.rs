@@ -194,6 +194,11 @@ const OTHERS: &[&str] = &[
     "restore now",
     "recover now",
     "sync",
+    "panic",
+    // There is no scsynth, and no such file.
+    "bounce /nonexistent/mix.wav",
+    "sample /nonexistent/kick.wav",
+    "impulse /nonexistent/hall.wav",
     "help",
     "quit",
 ];

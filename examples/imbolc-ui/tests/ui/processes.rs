@@ -5,7 +5,7 @@ use std::time::Duration;
 #[cfg(feature = "net")]
 use imbolc_ui::ending::NOT_SAVED;
 
-use crate::player::{Player, without_terminal};
+use crate::player::{PROGRAM, Player, without_terminal};
 
 /// The one line that a failing program prints.
 fn error_line(arguments: &[&str]) -> String {
@@ -71,17 +71,30 @@ fn first_command_can_save() {
 
 #[test]
 fn program_without_scsynth_says_how_to_install_it() {
-    let mut player = Player::start(&["--name", "mia", "--scsynth", "/nonexistent"]);
+    let program = pty_process::blocking::Command::new(PROGRAM).args(["--name", "mia"]);
+    let program = program.env("TERM", "xterm-256color").env("PATH", "/nonexistent");
+    let mut player = Player::start_program(100, 30, program);
     player.wait_for("mia local session  ★ privilege  scsynth: no sound");
     player.wait_for("apt install supercollider-server");
     // All else goes on.
     player.press("+");
     player.wait_for("-5.0");
-    player.press("q");
-    player.press("y");
+    player.press("qy");
     assert!(player.wait_for_exit().success());
     let said = error_line(&["--engine", "supercollider", "--scsynth", "/nonexistent"]);
-    assert!(said.contains("apt install supercollider-server"), "{said}");
+    assert_eq!(said, "imbolc-ui: no program /nonexistent");
+}
+
+#[test]
+fn doctor_fails_without_scsynth_and_says_what_to_install() {
+    let mut program = std::process::Command::new(PROGRAM);
+    let output = program.arg("--doctor").env("PATH", "/nonexistent").output().expect("it starts");
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        said.contains("✗ SuperCollider: not found: apt install supercollider-server"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -142,6 +155,29 @@ fn project_is_rendered_by_the_program() {
     let bytes = std::fs::read(&mix).expect("a file");
     // Two bars at 120 bpm in stereo, of 16 bits each; nothing rings.
     assert_eq!(bytes.len(), 44 + 4 * 44_100 * 4);
+}
+
+/// Without `scsynth` it is not tested, and says so.
+#[test]
+fn interrupted_rendering_leaves_no_file() {
+    if imbolc_supercollider::server_options::find_scsynth(None).is_none() {
+        eprintln!("skipped: scsynth is not installed");
+        return;
+    }
+    let directory = tempfile::tempdir().expect("a directory");
+    let song = directory.path().join("song.imbolc.json");
+    let mix = directory.path().join("mix.wav");
+    let (song, out) = (song.to_str().expect("text"), mix.to_str().expect("text"));
+    save_song(song);
+    let mut player = Player::start(&["--render", song, "--out", out, "--to", "4000"]);
+    // The bar.
+    player.wait_for(" %");
+    player.signal("INT");
+    assert!(!player.wait_for_exit().success());
+    assert!(player.screen().contains("imbolc-ui: cancelled"), "{}", player.screen());
+    let left = std::fs::read_dir(directory.path()).expect("it is there");
+    let left: Vec<_> = left.map(|file| file.expect("a file").file_name()).collect();
+    assert!(left.iter().all(|name| name.to_string_lossy().starts_with("song")), "{left:?}");
 }
 
 #[test]

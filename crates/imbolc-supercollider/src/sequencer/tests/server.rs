@@ -210,8 +210,11 @@ impl ServerModel {
                     self.buses[int(0) as usize + offset] = value.clone().float().unwrap();
                 }
                 assert_eq!(args.len() - 2, int(1) as usize);
-                let size = self.sizes.entry(int(0) as u32).or_default();
-                *size = (*size).max((args.len() - 2).next_multiple_of(8));
+                // Whole blocks are set before anything reads them.
+                let first = int(0) as u32;
+                if self.nodes.values().all(|node| node.control("params") != Some(first)) {
+                    self.sizes.insert(first, (args.len() - 2).max(1).next_multiple_of(8));
+                }
             }
             other => panic!("unknown message {other}"),
         }

@@ -46,19 +46,19 @@ pub(super) fn limiter<'g>(input: Stereo<'g>, limiter: &Limiter) -> Stereo<'g> {
     let look_ahead = limiter_delay(limiter) / 2.0;
     let driven = input.map(|channel| channel * drive);
     // Limiter of SuperCollider 3.13 delays by twice its look-ahead in whole samples, rounded
-    // up. Half a sample more makes DelayN, which rounds down, do the same.
+    // up.
     let rate = graph.sample_seconds().reciprocal().round(1.0);
     let samples = -(-(rate * look_ahead)).floor();
-    let delay = (samples * 2.0 + 0.5) / rate;
+    let delay = samples * 2.0 / rate;
     let late = |signal| graph.delay(signal, look_ahead * 2.0 + 0.001, delay);
 
     // What the limiter does to the louder channel is done to both. Its gain falls in time
     // for a peak; it rises as slowly as the release says.
     let loudest = peak(driven);
     let lowered = graph.limiter(loudest, ceiling, look_ahead);
-    let gain = ((lowered + OFFSET) / (late(loudest) + OFFSET)).min(1.0);
+    let gain = (lowered + OFFSET) / (late(loudest) + OFFSET);
     let gain = graph.slew(gain, release, 0.0);
-    driven.map(|channel| (late(channel) * gain).clip(ceiling))
+    driven.map(|channel| late(channel) * gain)
 }
 
 fn limiter_delay(limiter: &Limiter) -> f32 {

@@ -140,9 +140,6 @@ pub(super) fn phaser_tail(phaser: &Phaser) -> f32 {
 }
 
 pub(super) fn tremolo<'g>(input: Stereo<'g>, tremolo: &Tremolo, beat: f32) -> Stereo<'g> {
-    /// Seconds in which a step of the wave becomes a slope without a click.
-    const SMOOTH: f32 = 0.006;
-
     let graph = input[0].graph();
     let rate = match tremolo.sync {
         Some(note) => note_rate(note, beat),
@@ -160,9 +157,7 @@ pub(super) fn tremolo<'g>(input: Stereo<'g>, tremolo: &Tremolo, beat: f32) -> St
     } else {
         [graph.constant(0.0), lead].map(|phase| lfo_wave(graph, tremolo.shape, rate, phase))
     };
-    let gains = waves.map(|wave| {
-        let wave = graph.slew(wave, SMOOTH, SMOOTH);
-        1.0 - depth * (0.5 - wave * 0.5)
-    });
+    // A step of the wave is a slope over a block, so it does not click.
+    let gains = waves.map(|wave| 1.0 - depth * (0.5 - wave * 0.5));
     [input[0] * gains[0], input[1] * gains[1]]
 }

@@ -50,7 +50,7 @@ pub(super) fn pulse<'g>(
     width: impl Input<'g>,
 ) -> Signal<'g> {
     // Pulse of SuperCollider 3.13 begins with a constant part, which it loses only slowly.
-    graph.leak_dc(graph.pulse(frequency, width), 0.998)
+    graph.leak_dc(graph.pulse(frequency, width), 0.998).clip(0.9)
 }
 
 pub(super) fn oscillator<'g>(voice: &Voice<'g>, own: &Oscillator) -> Signal<'g> {
@@ -58,7 +58,7 @@ pub(super) fn oscillator<'g>(voice: &Voice<'g>, own: &Oscillator) -> Signal<'g> 
     let frequency = voice.detuned(own.detune);
     let (width, sub) = match own.wave {
         Wave::Square => (voice.moved_amount(own.width), voice.amount(own.sub)),
-        _ => (voice.amount(own.width), voice.moved_amount(own.sub)),
+        _ => (graph.constant(0.5), voice.moved_amount(own.sub)),
     };
     let wave = waveform(graph, own.wave, frequency, width);
     graph.sine(frequency * 0.5, 0.0).times_plus(sub * 0.7, wave) / (sub + 1.0)
@@ -78,7 +78,8 @@ struct Unison {
 }
 
 /// Unison voices. Their distances grow outwards, so that they do not beat in step; neighbours
-/// are on different sides; and none begins where another one does.
+/// are on different sides; and none begins where another one does, but all within a part of a
+/// period, or they would begin without a fundamental.
 fn unison(voices: VoiceCount) -> impl Iterator<Item = Unison> {
     const GOLDEN: f32 = 0.618_034;
     let count = voices.get();
@@ -90,7 +91,7 @@ fn unison(voices: VoiceCount) -> impl Iterator<Item = Unison> {
         Unison {
             detuning: distance.powf(1.5).copysign(position),
             place: if index % 2 == 0 { distance } else { -distance },
-            phase: (at * GOLDEN).fract(),
+            phase: (at * GOLDEN).fract() * 0.5,
             is_centre: distance < 1.5 / last.max(1.0),
         }
     })
@@ -164,8 +165,11 @@ pub(super) fn super_saw<'g>(voice: &Voice<'g>, own: &SuperSaw) -> SourceSound<'g
     let power = power.sqrt();
     let square = pulse(graph, audible(voice.frequency * 0.5), 0.5);
     sum.add(square * (sub * power * 0.5), graph.constant(0.0));
-    let mono = if voice.mono { 0.9 } else { 0.9 * std::f32::consts::SQRT_2 };
-    sum.sound(mono / (power * sub.times_plus(0.7, 1.0)) * risen(graph))
+    let mono = if voice.mono { 1.0 } else { std::f32::consts::SQRT_2 };
+    match sum.sound(mono / (power * sub.times_plus(0.7, 1.0)) * risen(graph)) {
+        SourceSound::Mono(channel) => SourceSound::Mono(channel.clip(1.0)),
+        SourceSound::Stereo(channels) => SourceSound::Stereo(channels.map(|side| side.clip(1.0))),
+    }
 }
 
 pub(super) fn sync_saw<'g>(voice: &Voice<'g>, own: &SyncSaw) -> Signal<'g> {
@@ -204,7 +208,7 @@ pub(super) fn wavetable<'g>(
     }
     let mono = if voice.mono { 1.0 } else { std::f32::consts::SQRT_2 };
     let gain = graph.constant(mono / f32::from(own.voices.get()).sqrt());
-    sum.sound(if single { gain } else { gain * 0.8 * risen(graph) })
+    sum.sound(if single { gain } else { gain * 0.6 * risen(graph) })
 }
 
 /// A table at its present position.

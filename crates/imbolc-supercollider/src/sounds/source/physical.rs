@@ -57,13 +57,13 @@ pub(super) fn bow<'g>(voice: &Voice<'g>, own: &Bow) -> Signal<'g> {
     // The motion of a bowed string: at the bow it sticks for one part of the period and slips
     // for the other.
     let string = divided(frequency, voice.amount(own.place)) * 1.6;
-    let grip = graph.white_noise() * (pressure.squared() * (1.1 - speed) * 0.4);
+    let grip = graph.white_noise() * (pressure.squared() * (1.1 - speed) * 0.25);
     let open = voice.amount(own.damping).times_plus(-0.85, 1.0);
-    let cutoff = (pressure.times_plus(20.0, 3.0) * open * frequency).clamp(200.0, 16_000.0);
+    let cutoff = (pressure.times_plus(17.0, 3.0) * open * frequency).clamp(200.0, 16_000.0);
     let string = graph.low_pass(string * 0.4 + grip, cutoff);
     let body = graph.band_pass(string, 280.0, 0.5) + graph.band_pass(string, 900.0, 0.4);
     let begin = graph.slow_rise((1.0 - speed).times_plus(0.15, 0.01));
-    (string + body * 0.6) * speed.times_plus(0.4, 0.35) * begin
+    (string + body * 0.6) * speed.times_plus(0.35, 0.3) * begin
 }
 
 pub(super) fn pipe<'g>(voice: &Voice<'g>, own: &Pipe) -> Signal<'g> {
@@ -82,7 +82,7 @@ pub(super) fn pipe<'g>(voice: &Voice<'g>, own: &Pipe) -> Signal<'g> {
     // The wind is loudest before the pipe speaks.
     let chiff = graph.fall(0.12) * 3.0 + 1.0;
     let wind = graph.pink_noise() * voice.amount(own.noise) * breath.times_plus(0.5, 0.2);
-    let wind = graph.band_pass(wind, (frequency * 2.0).min(HIGHEST), 1.5) * chiff;
+    let wind = graph.band_pass(wind, (frequency * 2.0).min(HIGHEST), 1.0) * chiff;
     let begin = graph.slow_rise((1.0 - breath).times_plus(0.1, 0.01));
     let level = (wave * 0.15 + 0.85) * (breath * 0.5 + 0.3) * begin;
     tone * level + wind

@@ -103,6 +103,7 @@ impl DrumsPane {
             KeyCode::Char('h') => here.set(DrumSetting::Chained(!here.machine.chained)),
             KeyCode::Char('n') => Intent::OpenPalette(format!("pad {number} ")),
             KeyCode::Char('S') => Intent::OpenPalette(format!("sound {number} ")),
+            KeyCode::Char('F') => Intent::OpenPalette(format!("sample {number} ")),
             KeyCode::Char('C') => Intent::OpenPalette("slice ".into()),
             KeyCode::Char('V') => Intent::OpenPalette(format!("assign {number}")),
             code => {
