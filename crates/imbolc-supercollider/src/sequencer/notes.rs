@@ -375,7 +375,7 @@ const fn start_of(when: When, now: Timestamp) -> Timestamp {
 fn not_before(when: When, earliest: Timestamp, now: Timestamp, latency: Duration) -> When {
     match when {
         When::At(time) => When::At(time.max(earliest)),
-        When::Now if earliest + latency > now => When::At(earliest),
+        When::Now if earliest + latency > now => When::At(earliest.max(now)),
         When::Now => When::Now,
     }
 }
