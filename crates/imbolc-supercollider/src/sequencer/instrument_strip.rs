@@ -121,7 +121,9 @@ impl InstrumentStrip {
             return false;
         }
         let Some(block) = work.blocks.take(built.values.len(), work.now) else { return false };
-        work.batch.push(When::Now, commands::set_buses(block.first, &built.values));
+        if !built.values.is_empty() {
+            work.batch.push(When::Now, commands::set_buses(block.first, &built.values));
+        }
         let name = Arc::clone(&built.definition.name);
         let patch = Patch { name, block, life: sound.life, values: built.values.clone() };
         self.patches.insert(key, patch);

@@ -56,7 +56,10 @@ impl Part {
     /// control buses left.
     pub(super) fn reserve(work: &mut Work<'_>, name: &Arc<str>, values: &[f32]) -> Option<Self> {
         let block = work.blocks.take(values.len(), work.now)?;
-        work.batch.push(When::Now, commands::set_buses(block.first, values));
+        // scsynth 3.13 takes none for an error.
+        if !values.is_empty() {
+            work.batch.push(When::Now, commands::set_buses(block.first, values));
+        }
         let (node, name) = (work.nodes.next(), Arc::clone(name));
         Some(Self { node, name, block, values: values.to_vec() })
     }
