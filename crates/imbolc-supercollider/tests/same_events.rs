@@ -9,10 +9,9 @@ use imbolc_net::{
     studio::{
         ArpeggiatorSetting, AutomationAction, ChordShape, ClickSetting, Curve, DrumAction,
         DrumSetting, HitSetting, HumaniseSetting, InstrumentAction, InstrumentParameter,
-        InstrumentSetting, LoopRegion, MixerSetting, NetworkAction, Note, PadSetting, PadSound,
-        PatternId, PianoRollAction, PlaybackEvent, Played, Point, SessionParameter, SessionSetting,
-        SilentEngine, SourceKind, SourceSetting, Studio, StudioEffect, StudioState, Target,
-        TransportAction,
+        InstrumentSetting, LoopRegion, NetworkAction, Note, PadSetting, PadSound, PatternId,
+        PianoRollAction, Played, Point, SessionParameter, SessionSetting, SilentEngine, SourceKind,
+        SourceSetting, Studio, StudioEffect, StudioState, Target, TransportAction,
     },
     util::{
         quantity::{
@@ -74,7 +73,7 @@ impl Player {
 fn play(mut player: Player, project: &[NetworkAction], edits: &[NetworkAction]) -> Vec<Played> {
     let mut state = StudioState::starter();
     let mut now = Timestamp::ZERO;
-    let mut act = |player: &mut Player, now, state: &mut StudioState, action: &NetworkAction| {
+    let act = |player: &mut Player, now, state: &mut StudioState, action: &NetworkAction| {
         let mut copy = state.clone();
         let Ok(Reduction { effects, .. }) = Studio::reduce(&mut copy, action) else { return };
         *state = copy;
@@ -123,10 +122,10 @@ fn project() -> impl Strategy<Value = NetworkAction> {
     );
     let hits = (0u8..4, 0u8..16).prop_map(|(pad, step)| {
         let velocity = HitSetting::Velocity(Velocity::of(100));
-        DrumAction::Step(PatternId::of(0), PadNumber::of(pad), StepNumber::of(step), velocity)
+        DrumAction::Step(PatternId(1), PadNumber::of(pad), StepNumber::of(step), velocity)
     });
     let pads = (0u8..4, instrument(), 48u8..60).prop_map(|(pad, id, pitch)| {
-        let sound = PadSetting::Sound(PadSound::Key(id, Pitch::of(pitch)));
+        let sound = PadSetting::Sound(PadSound::Instrument(id, Pitch::of(pitch)));
         DrumAction::Set(DrumSetting::Pad(PadNumber::of(pad), sound))
     });
     let drums = prop_oneof![hits, pads].prop_map(|action| NetworkAction::Drums(DRUMS, action));
