@@ -15,6 +15,10 @@ pub enum Unit {
     Core,
     /// Multiple of another quantity.
     Times,
+    /// Samples at 48 kHz.
+    AudioSamples,
+    /// Voices that sound at a time.
+    Voices,
 }
 
 /// A number with its unit, as it is printed.
@@ -34,6 +38,8 @@ impl fmt::Display for Quantity {
             Unit::PerSecond => write!(f, "{value:.0} /s"),
             Unit::Core => write!(f, "{:.3} %", value * 100.0),
             Unit::Times => write!(f, "{value:.2} ×"),
+            Unit::AudioSamples => write!(f, "{value:.2} samples"),
+            Unit::Voices => write!(f, "{value:.0} voices"),
         }
     }
 }

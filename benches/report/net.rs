@@ -5,7 +5,6 @@ mod bare_client;
 mod child;
 mod child_main;
 mod child_protocol;
-mod cpu;
 mod fanout;
 mod frame_sizes;
 mod full_sync;
@@ -23,7 +22,7 @@ use std::{process::ExitCode, time::Duration};
 
 use tokio::runtime::{Builder, Runtime};
 
-use crate::bench::Bench;
+use crate::{bench::Bench, cpu};
 
 /// Name of the relay in the table.
 const RELAY: &str = "bare relay";

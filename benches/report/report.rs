@@ -11,6 +11,7 @@
 //! [`Bench`](bench::Bench).
 
 mod bench;
+mod cpu;
 mod dispatching;
 mod figure;
 #[path = "../fixture/mod.rs"]
@@ -28,6 +29,7 @@ mod playing;
 mod reading;
 mod reasons;
 mod row;
+mod sound;
 mod sync_methods;
 
 use std::process::ExitCode;
@@ -54,6 +56,7 @@ fn main() -> ExitCode {
     memory::measure(&mut bench);
     playing::measure(&mut bench);
     net::measure(&mut bench);
+    sound::measure(&mut bench);
 
     match options.destination() {
         Some(directory) => page::write(&directory, &bench),

@@ -82,7 +82,8 @@ impl Recorder {
         self.socket.send(&rosc::encoder::encode(&OscPacket::Message(message)).unwrap()).unwrap();
     }
 
-    fn send_at(&self, time: Instant, message: OscMessage) {
+    /// Sends a message that takes effect at this time.
+    pub fn send_at(&self, time: Instant, message: OscMessage) {
         let wall = SystemTime::now() + (time - Instant::now());
         let since = wall.duration_since(UNIX_EPOCH).unwrap();
         let fractional = ((u64::from(since.subsec_nanos()) << 32) / 1_000_000_000) as u32;
