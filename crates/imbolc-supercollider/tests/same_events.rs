@@ -8,14 +8,15 @@ use imbolc_net::{
     model::{EngineWorker as _, InstrumentId, Model as _, Reduction},
     studio::{
         ArpeggiatorSetting, AutomationAction, ChordShape, ClickSetting, Curve, DrumAction,
-        DrumSetting, HitSetting, HumaniseSetting, InstrumentAction, InstrumentParameter,
-        InstrumentSetting, LoopRegion, NetworkAction, Note, PadSetting, PadSound, PatternId,
-        PianoRollAction, Played, Point, SessionParameter, SessionSetting, SilentEngine, SourceKind,
-        SourceSetting, Studio, StudioEffect, StudioState, Target, TransportAction,
+        DrumSetting, HumaniseSetting, InstrumentAction, InstrumentParameter, InstrumentSetting,
+        LoopRegion, NetworkAction, Note, PadSetting, PadSound, PatternId, PianoRollAction, Played,
+        Point, SessionParameter, SessionSetting, SilentEngine, SourceKind, SourceSetting, Studio,
+        StudioEffect, StudioState, Target, TransportAction,
     },
     util::{
         quantity::{
-            Amount, Bpm, NoteLength, PadNumber, Pitch, Probability, StepNumber, Ticks, Velocity,
+            Amount, Bpm, NoteLength, PadNumber, Pitch, Probability, StepCount, StepNumber, Ticks,
+            Velocity,
         },
         time::Timestamp,
     },
@@ -120,9 +121,11 @@ fn project() -> impl Strategy<Value = NetworkAction> {
             NetworkAction::PianoRoll(id, PianoRollAction::Add(note))
         },
     );
-    let hits = (0u8..4, 0u8..16).prop_map(|(pad, step)| {
-        let velocity = HitSetting::Velocity(Velocity::of(100));
-        DrumAction::Step(PatternId(1), PadNumber::of(pad), StepNumber::of(step), velocity)
+    let hits = (0u8..4, 1u8..9, 0u8..16).prop_map(|(pad, hits, rotation)| DrumAction::Euclid {
+        pattern: PatternId(1),
+        pad: PadNumber::of(pad),
+        hits: StepCount::of(hits),
+        rotation: StepNumber::of(rotation),
     });
     let pads = (0u8..4, instrument(), 48u8..60).prop_map(|(pad, id, pitch)| {
         let sound = PadSetting::Sound(PadSound::Instrument(id, Pitch::of(pitch)));
