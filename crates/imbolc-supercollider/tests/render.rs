@@ -10,16 +10,18 @@ use std::{
     ops::ControlFlow,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
+    time::{Duration, Instant},
 };
 
 use imbolc_net::{
     model::InstrumentId,
     studio::{
-        ArrangementSetting, AtEnd, AutomationAction, BusId, ChainedPatterns, ClickSetting,
-        ClipAction, ClipId, Curve, DrumAction, DrumSetting, EnvelopeSetting, InstrumentParameter,
-        InstrumentSetting, LoopRegion, MixerSetting, NetworkAction, PadSetting, PadSound,
-        PatternId, PatternSetting, PianoRollAction, PlacementAction, PlacementId, PlayMode, Point,
-        SessionSetting, SourceKind, Step, StudioState, Target, TrackSetting, TransportAction,
+        ArrangementSetting, AtEnd, AutomationAction, BusId, ChainSetting, ChainedPatterns,
+        ClickSetting, ClipAction, ClipId, ConvolutionSetting, Curve, DrumAction, DrumSetting,
+        EffectKind, EffectSetting, EnvelopeSetting, InstrumentParameter, InstrumentSetting,
+        LoopRegion, MixerSetting, NetworkAction, PadSetting, PadSound, PatternId, PatternSetting,
+        PianoRollAction, PlacementAction, PlacementId, PlayMode, Point, SessionSetting, SlotId,
+        SourceKind, Step, StudioState, Target, TrackSetting, TransportAction,
     },
     util::quantity::{Amount, CountIn, NoteLength, PadNumber, Pitch, Seconds, StepNumber, Ticks},
 };
@@ -196,7 +198,8 @@ fn pads_ring_out_after_the_last_bar() {
     let mut state = drums();
     set(&mut state, InstrumentId(1), InstrumentSetting::Mute(true));
     let folder = tempfile::tempdir().unwrap();
-    let crash = noise_file(folder.path(), 72_000);
+    let square = |index| if index % 7 < 3 { 9_000 } else { -9_000 };
+    let crash = write_file(folder.path(), "crash.wav", square);
     let content = imbolc_supercollider::samples::content_of(&crash).unwrap();
     let (pad, last) = (PadNumber::of(1), StepNumber::of(12));
     for setting in [
@@ -223,8 +226,38 @@ fn pads_ring_out_after_the_last_bar() {
     assert_eq!(missing.mix.peak(0..BAR), -200.0);
 }
 
-fn noise_file(folder: &Path, frames: usize) -> PathBuf {
-    let path = folder.join("crash.wav");
+#[test]
+fn impulse_responses_are_read() {
+    let mut state = one_bar();
+    let folder = tempfile::tempdir().unwrap();
+    let room = write_file(folder.path(), "room.wav", |index| i16::from(index == 9_600) * 20_000);
+    let content = imbolc_supercollider::samples::content_of(&room).unwrap();
+    let slot = SlotId(1);
+    for setting in [
+        ChainSetting::Add(slot, EffectKind::Convolution, 0),
+        ChainSetting::Effect(
+            slot,
+            EffectSetting::Convolution(ConvolutionSetting::Impulse(Some(content))),
+        ),
+        ChainSetting::Effect(
+            slot,
+            EffectSetting::Convolution(ConvolutionSetting::Mix(Amount::of(1.0))),
+        ),
+    ] {
+        set(&mut state, InstrumentId(1), InstrumentSetting::Chain(setting));
+    }
+    let song = |options: &mut RenderOptions| options.samples = Some(folder.path().into());
+    let Some(song) = Recording::of(&state, song) else { return };
+    // The first partition is late by itself.
+    let onset = song.mix.onset(-60.0).unwrap();
+    assert!((9_600..9_600 + 1_100).contains(&onset), "{onset}");
+    let missing = Recording::of(&state, |_| {}).unwrap();
+    assert_eq!(missing.rendered.troubles, ["room.wav: there is no directory of samples"]);
+}
+
+/// A file of one channel and a second and a half.
+fn write_file(folder: &Path, name: &str, sample: impl Fn(usize) -> i16) -> PathBuf {
+    let path = folder.join(name);
     let spec = hound::WavSpec {
         channels: 1,
         sample_rate: 48_000,
@@ -232,8 +265,8 @@ fn noise_file(folder: &Path, frames: usize) -> PathBuf {
         sample_format: hound::SampleFormat::Int,
     };
     let mut writer = hound::WavWriter::create(&path, spec).unwrap();
-    for index in 0..frames {
-        writer.write_sample(if index % 7 < 3 { 9_000_i16 } else { -9_000 }).unwrap();
+    for index in 0..72_000 {
+        writer.write_sample(sample(index)).unwrap();
     }
     writer.finalize().unwrap();
     path
@@ -376,4 +409,21 @@ fn what_cannot_be_written_is_told_in_a_line() {
     })
     .unwrap();
     assert!(matches!(error, RenderError::TooLong), "{error}");
+}
+
+#[test]
+fn cancelled_rendering_leaves_no_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let pid = folder.path().join("pid");
+    let script = format!("echo $$ > {0}.new; mv {0}.new {0}; exec sleep 60", pid.display());
+    let mut options = RenderOptions::new(folder.path().join("mix.wav"));
+    options.scsynth = Some(impostor(folder.path(), &script));
+    let start = Instant::now();
+    let result = render(&one_bar(), &options, &mut |_| {
+        if pid.exists() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    assert!(matches!(result, Err(RenderError::Cancelled)), "{result:?}");
+    assert!(start.elapsed() < Duration::from_secs(30), "it is not waited for");
+    let pid = fs::read_to_string(pid).unwrap();
+    assert!(!Path::new("/proc").join(pid.trim()).exists());
 }

@@ -9,10 +9,11 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use imbolc_net::{
     studio::{
-        AudioInputParameter, Automated as _, BowParameter, BusId, BusInputParameter, FmAlgorithm,
-        Kick, Lfo, LfoShape, LfoTarget, MalletParameter, Membrane, MembraneParameter, NoiseColour,
-        PipeParameter, PluckParameter, RingModulationParameter, SampleLoop, SamplerParameter,
-        Settings as _, Source, SourceKind, SourceParameter, SuperSawParameter, Tom, Wave,
+        AdditiveParameter, AudioInputParameter, Automated as _, BowParameter, BusId,
+        BusInputParameter, FmAlgorithm, FmParameter, FourOperatorParameter, Kick, Lfo, LfoShape,
+        LfoTarget, MalletParameter, Membrane, MembraneParameter, NoiseColour, PipeParameter,
+        PluckParameter, RingModulationParameter, SampleLoop, SamplerParameter, Settings as _,
+        Source, SourceKind, SourceParameter, SuperSawParameter, Tom, Wave, WavetableParameter,
     },
     util::quantity::{Amount, ModulationRate, Octaves, Seconds, VoiceCount},
 };
@@ -446,4 +447,49 @@ fn no_combination_of_values_is_too_loud_at_any_key() {
         }
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+/// The power at odd multiples of half of a frequency, relative to all, in dB. For a period of
+/// 15.5 samples that is where what is beyond half of the sample rate folds back to.
+fn folded(samples: &[f32]) -> f64 {
+    let samples = &samples[..samples.len() / 31 * 31];
+    let power = |bin: u32| {
+        let step = std::f64::consts::TAU * f64::from(bin) / 31.0;
+        let (mut real, mut imaginary) = (0.0, 0.0);
+        for (at, sample) in (0_u32..).zip(samples) {
+            let (sin, cos) = (step * f64::from(at)).sin_cos();
+            real += f64::from(*sample) * cos;
+            imaginary += f64::from(*sample) * sin;
+        }
+        real * real + imaginary * imaginary
+    };
+    let [odd, all] = [2, 1].map(|step| (1..16).step_by(step).map(power).sum::<f64>());
+    10.0 * (odd / all).log10()
+}
+
+#[test]
+fn overtones_do_not_fold_back() {
+    let Some(mut notes) = Notes::new() else { return };
+    let mut sources = vec![at_wave(Wave::Saw), at_wave(Wave::Square)];
+    let top = |kind, parameters: &[SourceParameter]| {
+        parameters.iter().fold(Source::of(kind), |source, own| at(&source, *own, 1.0))
+    };
+    sources.push(top(SourceKind::Fm, &[SourceParameter::Fm(FmParameter::Index)]));
+    let index = SourceParameter::FourOperator(FourOperatorParameter::Index2);
+    sources.push(top(SourceKind::FourOperator, &[index]));
+    let harmonics = SourceParameter::Additive(AdditiveParameter::Harmonics);
+    let flat = top(SourceKind::Additive, &[harmonics]);
+    sources.push(at(&flat, SourceParameter::Additive(AdditiveParameter::Slope), 0.0));
+    for position in [0.5, 1.0] {
+        let place = SourceParameter::Wavetable(WavetableParameter::Position);
+        sources.push(at(&Source::of(SourceKind::Wavetable), place, position));
+    }
+    for source in &sources {
+        notes.play(&plain(source.clone()), 0, f64::from(support::RATE) / 15.5);
+    }
+    let played = notes.render();
+    for (number, source) in sources.iter().enumerate() {
+        let level = folded(&played.note(number, 0)[2400..9600]);
+        assert!(level < -30.0, "{level:.1} dB of {source:?}");
+    }
 }

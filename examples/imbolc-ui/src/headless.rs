@@ -232,7 +232,8 @@ impl Printer {
         let key = state.model.session.key;
         // Not how loaded it is, which changes at all times.
         let sound = match self.studio.metering().engine {
-            SoundEngine::Sounding { rate, .. } => format!("scsynth {rate} Hz"),
+            SoundEngine::Sounding { late: 0, .. } => "scsynth sounds".into(),
+            SoundEngine::Sounding { late, .. } => format!("scsynth sounds, {late} late"),
             engine => describe::sound_text(engine),
         };
         fitted(

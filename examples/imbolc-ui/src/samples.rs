@@ -15,7 +15,7 @@ use imbolc_net::{
     },
     util::quantity::PadNumber,
 };
-use imbolc_supercollider::samples::{content_of, find_sound};
+use imbolc_supercollider::samples::{content_of, find_sound, place_of};
 
 use tempfile::NamedTempFile;
 
@@ -161,15 +161,9 @@ pub fn files_of(id: InstrumentId, studio: &StudioState) -> Vec<Content> {
 pub fn missing_files(id: InstrumentId, view: &View) -> Option<String> {
     let samples = view.samples?;
     let files = files_of(id, view.studio());
-    let missing = files.iter().filter(|file| !is_there(samples, file));
+    let missing = files.iter().filter(|file| place_of(samples, file).is_err());
     let missing: Vec<_> = missing.map(|file| file.name.as_str()).collect();
     (!missing.is_empty()).then(|| format!("not in samples/: {}", missing.join(", ")))
-}
-
-/// Whether a file of this plain name is there.
-fn is_there(samples: &Path, content: &Content) -> bool {
-    let name = Path::new(content.name.as_str());
-    name.file_name() == Some(name.as_os_str()) && samples.join(name).is_file()
 }
 
 /// Copies `file` into the directory of samples, unless it is there already, and chooses it

@@ -35,7 +35,7 @@ pub struct SuperColliderEngine {
     sequencer: Sequencer,
     live: LiveOutput,
     server: ServerState,
-    /// What was played in a call.
+    /// What was played in the last call.
     played: Vec<Played>,
 }
 
@@ -54,6 +54,12 @@ impl SuperColliderEngine {
             server: ServerState::default(),
             played: Vec::new(),
         }
+    }
+
+    /// What was played in the last call as an [`EngineWorker`], whether it sounds or not.
+    #[must_use]
+    pub fn played(&self) -> &[Played] {
+        &self.played
     }
 
     /// Hears what the server says.
@@ -80,10 +86,10 @@ impl SuperColliderEngine {
         let Self { sequencer, live, played, silent, .. } = self;
         let up = live.is_up();
         sequencer.follow(now, state, output_if(up, live));
-        for played in played.drain(..) {
-            let is_key = struck.is_some_and(|id| played.time >= now && is_note_of(&played, id));
+        for played in &*played {
+            let is_key = struck.is_some_and(|id| played.time >= now && is_note_of(played, id));
             let urgency = if is_key { Urgency::AtOnce } else { Urgency::OnTime };
-            sequencer.play(&played, urgency, now, output_if(up, live));
+            sequencer.play(played, urgency, now, output_if(up, live));
         }
         sequencer.keep_lanes(now, silent.lanes(), output_if(up, live));
     }
@@ -92,6 +98,7 @@ impl SuperColliderEngine {
 impl EngineWorker<Studio> for SuperColliderEngine {
     fn reset(&mut self, now: Timestamp, state: &StudioState) {
         let Self { silent, played, .. } = self;
+        played.clear();
         silent.reset_into(now, state, &mut |event| played.push(event));
         self.send(now, state, None);
     }
@@ -104,6 +111,7 @@ impl EngineWorker<Studio> for SuperColliderEngine {
             _ => None,
         };
         let Self { silent, played, .. } = self;
+        played.clear();
         silent.perform_into(now, state, effect, &mut |event| played.push(event));
         self.send(now, state, struck);
         if effect == StudioEffect::Panic && self.live.is_up() {
@@ -114,6 +122,7 @@ impl EngineWorker<Studio> for SuperColliderEngine {
     fn advance(&mut self, now: Timestamp, state: &StudioState) -> EngineOutput<Studio> {
         self.poll(now);
         let Self { silent, played, .. } = self;
+        played.clear();
         let mut output = silent.advance_into(now, state, &mut |event| played.push(event));
         self.send(now, state, None);
         let mut pulse = IDLE;

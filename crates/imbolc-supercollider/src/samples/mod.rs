@@ -64,21 +64,30 @@ pub enum BadSound {
     Io(#[from] io::Error),
 }
 
+/// Where the file is that has the name of `content`. Its content may be another one.
+///
+/// # Errors
+/// [`BadSound`].
+pub fn place_of(directory: &Path, content: &Content) -> Result<PathBuf, BadSound> {
+    let text = content.name.as_str();
+    let name = Path::new(text);
+    let mut parts = name.components();
+    let plain = matches!((parts.next(), parts.next()), (Some(Component::Normal(part)), None) if part == name.as_os_str());
+    if !plain || text.contains('\\') || text.starts_with('.') {
+        return Err(BadSound::NotPlain);
+    }
+    let path = directory.join(name);
+    // To open a pipe would wait for a writer.
+    if path.is_file() { Ok(path) } else { Err(BadSound::NotThere) }
+}
+
 /// Finds a file and checks that it is the one that was chosen. Reads all of it, which takes a
 /// second per GB or so.
 ///
 /// # Errors
 /// [`BadSound`].
 pub fn find_sound(directory: Option<&Path>, content: &Content) -> Result<SoundFile, BadSound> {
-    let directory = directory.ok_or(BadSound::NoDirectory)?;
-    let name = Path::new(content.name.as_str());
-    let mut parts = name.components();
-    let plain = matches!((parts.next(), parts.next()), (Some(Component::Normal(part)), None) if part == name.as_os_str());
-    let odd = |text: &str| text.contains('\\') || text.starts_with('.');
-    if !plain || odd(content.name.as_str()) {
-        return Err(BadSound::NotPlain);
-    }
-    let path = directory.join(name);
+    let path = place_of(directory.ok_or(BadSound::NoDirectory)?, content)?;
     if digest_of(&path)? != content.digest {
         return Err(BadSound::Another);
     }

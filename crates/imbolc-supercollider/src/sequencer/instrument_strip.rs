@@ -121,7 +121,9 @@ impl InstrumentStrip {
             return false;
         }
         let Some(block) = work.blocks.take(built.values.len(), work.now) else { return false };
-        work.batch.push(When::Now, commands::set_buses(block.first, &built.values));
+        if !built.values.is_empty() {
+            work.batch.push(When::Now, commands::set_buses(block.first, &built.values));
+        }
         let name = Arc::clone(&built.definition.name);
         let patch = Patch { name, block, life: sound.life, values: built.values.clone() };
         self.patches.insert(key, patch);
@@ -161,7 +163,9 @@ impl InstrumentStrip {
             };
             self.sends.extend(part.map(|part| (bus, part)));
         }
-        old.into_values().for_each(|part| part.free(work));
+        for part in old.into_values() {
+            part.free(work);
+        }
     }
 
     fn follow_stem(&mut self, work: &mut Work<'_>, parts: &StripParts, to: u32, gains: Gains) {

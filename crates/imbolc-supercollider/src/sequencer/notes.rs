@@ -121,11 +121,11 @@ impl Sequencer {
             return;
         };
         let Some(patch) = strip.patch(key) else { return };
-        let node = server.nodes.next();
+        let new = server.nodes.next();
         let mut all = vec![(PARAMETERS, number(patch.block.first)), (BUS, number(strip.bus()))];
         all.extend(controls);
         let place = Place::TailOf(strip.voices());
-        self.batch.push(when, commands::new_synth(&patch.name, node, place, &all));
+        self.batch.push(when, commands::new_synth(&patch.name, new, place, &all));
         let start = start_of(when, now);
         let (released, end) = match patch.life {
             // A step may have made it slower, and so longer.
@@ -133,7 +133,7 @@ impl Sequencer {
             VoiceLife::Held(_) => (None, None),
         };
         server.voices.insert(Voice {
-            node,
+            node: new,
             instrument: id,
             key: note.key,
             block: patch.block,
@@ -349,7 +349,8 @@ impl Sequencer {
                 strip.quiet_at = None;
                 continue;
             }
-            let tail = self.server.prepared.get(id).map_or(0.0, |own| own.tail());
+            let tail =
+                self.server.prepared.get(id).map_or(0.0, super::prepared::PreparedInstrument::tail);
             let quiet_at = *strip.quiet_at.get_or_insert_with(|| now + seconds(tail) + LINGER);
             if quiet_at <= now {
                 silent.push(*id);
@@ -375,7 +376,7 @@ const fn start_of(when: When, now: Timestamp) -> Timestamp {
 fn not_before(when: When, earliest: Timestamp, now: Timestamp, latency: Duration) -> When {
     match when {
         When::At(time) => When::At(time.max(earliest)),
-        When::Now if earliest + latency > now => When::At(earliest),
+        When::Now if earliest + latency > now => When::At(earliest.max(now)),
         When::Now => When::Now,
     }
 }

@@ -66,6 +66,11 @@ impl Bench {
         bench
     }
 
+    /// No JACK and no link: for a studio that has those of another bench.
+    pub fn scripted_alone(script: &str) -> Self {
+        Self::with_script(script, 0).unwrap()
+    }
+
     fn with_script(script: &str, period: u32) -> Option<Self> {
         find_program("scsynth")
             .or_else(|| skip("scsynth is not on PATH (Debian: supercollider-server)"))?;

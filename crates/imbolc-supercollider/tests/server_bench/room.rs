@@ -3,6 +3,7 @@
 #![allow(dead_code, missing_docs, reason = "each test uses what it needs")]
 
 use std::{
+    panic::{self, AssertUnwindSafe},
     sync::Arc,
     thread,
     time::{Duration, Instant},
@@ -109,6 +110,13 @@ impl Room {
         Recorder::start(&self.bench, seconds)
     }
 
+    /// Ends the session, and with it the server.
+    pub fn close(&self) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        // It may be closed already.
+        drop(runtime.block_on(self.studio.close()));
+    }
+
     /// What the engine has said.
     pub fn notices(&mut self) -> &[String] {
         while let Some(event) = self.events.try_next() {
@@ -128,6 +136,24 @@ impl Room {
         };
         assert_eq!(late, 0, "late bundles");
     }
+}
+
+/// JACK must not end while a client is connected: jackd 1.9.21 keeps its place then, of eight.
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// Tries a test of times up to three times: other programs may take the processor for longer
+/// than the latency.
+pub fn on_a_busy_computer(test: impl Fn()) {
+    for _ in 0..2 {
+        if panic::catch_unwind(AssertUnwindSafe(&test)).is_ok() {
+            return;
+        }
+    }
+    test();
 }
 
 pub fn engine(options: ServerOptions) -> Engine<Studio> {

@@ -8,29 +8,45 @@ use crate::{sounds::voice::Voice, synth_def::Signal};
 /// The self-modulation of an operator at full feedback, in radians. More is noise.
 const FEEDBACK: f32 = 1.4;
 
-/// An operator, whose phase `modulator` moves by radians.
-fn operator<'g>(frequency: Signal<'g>, modulator: Option<Signal<'g>>) -> Signal<'g> {
-    let graph = frequency.graph();
-    match modulator {
-        // `SinOsc` of scsynth 3.13 reads beyond its table for a phase above 8π.
-        Some(phase) => graph.sine(frequency, phase.wrap(std::f32::consts::PI)),
-        None => graph.sine(frequency, 0.0),
-    }
+/// A tone, and the highest frequency in it that matters.
+#[derive(Clone, Copy, Debug)]
+struct Operator<'g> {
+    tone: Signal<'g>,
+    top: Signal<'g>,
 }
 
-/// An index, kept so low that the side bands of a tone at `carrier` Hz stay audible.
-fn kept_low<'g>(index: Signal<'g>, modulator: Signal<'g>, carrier: Signal<'g>) -> Signal<'g> {
-    index.min(((HIGHEST - carrier) / modulator).max(0.0))
+/// A tone that others modulate, each with its index. The indices are kept so low that the side
+/// bands do not fold back (Carson).
+fn modulated<'g>(frequency: Signal<'g>, modulators: &[(Operator<'g>, Signal<'g>)]) -> Operator<'g> {
+    let graph = frequency.graph();
+    let (mut phase, mut top) = (graph.constant(0.0), frequency);
+    #[expect(clippy::cast_precision_loss, reason = "at most 3")]
+    let room = (HIGHEST - frequency) / modulators.len() as f32;
+    for (modulator, index) in modulators {
+        let index = index.min((room / modulator.top - 1.0).max(0.0));
+        phase = modulator.tone.times_plus(index, phase);
+        top = modulator.top.times_plus(index + index.min(1.0), top);
+    }
+    // `SinOsc` of scsynth 3.13 takes phases up to 8π only.
+    Operator { tone: graph.sine(frequency, phase.wrap(std::f32::consts::PI)), top }
+}
+
+fn unmodulated(frequency: Signal<'_>) -> Operator<'_> {
+    Operator { tone: frequency.graph().sine(frequency, 0.0), top: frequency }
+}
+
+fn fed_back<'g>(frequency: Signal<'g>, feedback: Signal<'g>) -> Operator<'g> {
+    let tone = frequency.graph().feedback_sine(frequency, feedback * FEEDBACK);
+    Operator { tone, top: frequency }
 }
 
 pub(super) fn two_operators<'g>(voice: &Voice<'g>, own: &Fm) -> Signal<'g> {
     let graph = voice.graph;
     let carrier = audible(voice.frequency);
     let frequency = audible(carrier * graph.knob(own.ratio.get()));
-    let feedback = voice.amount(own.feedback) * FEEDBACK;
-    let index = kept_low(voice.moved_value(own.index.get()), frequency, carrier);
-    let modulator = graph.feedback_sine(frequency, feedback) * index;
-    graph.leak_dc(operator(carrier, Some(modulator)), 0.999) * 0.7
+    let modulator = fed_back(frequency, voice.amount(own.feedback));
+    let sound = modulated(carrier, &[(modulator, voice.moved_value(own.index.get()))]);
+    graph.leak_dc(sound.tone, 0.999) * 0.7
 }
 
 pub(super) fn four_operators<'g>(voice: &Voice<'g>, own: &FourOperator) -> Signal<'g> {
@@ -40,41 +56,37 @@ pub(super) fn four_operators<'g>(voice: &Voice<'g>, own: &FourOperator) -> Signa
         [own.ratio2, own.ratio3, own.ratio4].map(|ratio| audible(first * graph.knob(ratio.get())));
     let [index2, index3, index4] =
         [own.index2, own.index3, own.index4].map(|index| voice.moved_value(index.get()));
-    let four = graph.feedback_sine(fourth, voice.amount(own.feedback) * FEEDBACK);
-    let kept = |index, modulator| kept_low(index, modulator, first);
+    let four = fed_back(fourth, voice.amount(own.feedback));
     // An operator that is heard itself has its index as its level.
-    let loud = |carriers: &[(Signal<'g>, Option<Signal<'g>>)]| {
-        let level = |index: &Option<Signal<'g>>| index.unwrap_or(graph.constant(1.0));
-        let all = sum(voice, carriers.iter().map(|(_, index)| level(index)));
-        sum(voice, carriers.iter().map(|(tone, index)| *tone * level(index))) / all
+    let loud = |first: Operator<'g>, others: &[(Operator<'g>, Signal<'g>)]| {
+        let all = sum(voice, others.iter().map(|(_, level)| *level)) + 1.0;
+        let each = others.iter();
+        each.fold(first.tone, |sum, (other, level)| other.tone.times_plus(*level, sum)) / all
     };
     let sound = match own.algorithm {
         FmAlgorithm::Stack => {
-            let three = operator(third, Some(four * kept(index4, fourth)));
-            let two = operator(second, Some(three * kept(index3, third)));
-            operator(first, Some(two * kept(index2, second)))
+            let three = modulated(third, &[(four, index4)]);
+            let two = modulated(second, &[(three, index3)]);
+            modulated(first, &[(two, index2)]).tone
         }
         FmAlgorithm::Pairs => {
-            let two = operator(second, None) * kept(index2, second);
-            let three = operator(third, Some(four * kept(index4, fourth)));
-            loud(&[(operator(first, Some(two)), None), (three, Some(index3))])
+            let one = modulated(first, &[(unmodulated(second), index2)]);
+            loud(one, &[(modulated(third, &[(four, index4)]), index3)])
         }
         FmAlgorithm::Star => {
-            let two = operator(second, None) * kept(index2, second);
-            let three = operator(third, None) * kept(index3, third);
-            operator(first, Some(two + three + four * kept(index4, fourth)))
+            let two = (unmodulated(second), index2);
+            modulated(first, &[two, (unmodulated(third), index3), (four, index4)]).tone
         }
         FmAlgorithm::Fan => {
-            let all = Some(four * kept(index4, fourth));
-            let [one, two, three] = [first, second, third].map(|pitch| operator(pitch, all));
-            loud(&[(one, None), (two, Some(index2)), (three, Some(index3))])
+            let [one, two, three] =
+                [first, second, third].map(|pitch| modulated(pitch, &[(four, index4)]));
+            loud(one, &[(two, index2), (three, index3)])
         }
-        FmAlgorithm::Organ => loud(&[
-            (operator(first, None), None),
-            (operator(second, None), Some(index2)),
-            (operator(third, None), Some(index3)),
-            (four, Some(index4)),
-        ]),
+        FmAlgorithm::Organ => {
+            let others =
+                [(unmodulated(second), index2), (unmodulated(third), index3), (four, index4)];
+            loud(unmodulated(first), &others)
+        }
     };
     graph.leak_dc(sound, 0.999) * 0.7
 }

@@ -50,7 +50,7 @@ pub(super) fn pulse<'g>(
     width: impl Input<'g>,
 ) -> Signal<'g> {
     // Pulse of SuperCollider 3.13 begins with a constant part, which it loses only slowly.
-    graph.leak_dc(graph.pulse(frequency, width), 0.998).clip(0.9)
+    graph.leak_dc(graph.pulse(frequency, width), 0.998).clip(1.2)
 }
 
 pub(super) fn oscillator<'g>(voice: &Voice<'g>, own: &Oscillator) -> Signal<'g> {
