@@ -8,18 +8,27 @@ mod recorder;
 mod room;
 mod server_bench;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use imbolc_net::{
+    model::{EngineWorker as _, InstrumentId, Model as _},
     studio::{
-        ChainSetting, ClickSetting, EffectKind, InstrumentSetting, LoopRegion, MasterSetting,
-        MixerSetting, NetworkAction, PianoRollAction, SessionSetting, SlotId, SourceKind,
-        SourceSetting, StudioState, TrackSetting, TransportAction,
+        ChainSetting, ClickSetting, DrumAction, DrumSetting, EffectKind, InstrumentAction,
+        InstrumentSetting, LoopRegion, MasterSetting, MixerSetting, Name, NetworkAction,
+        PadSetting, PadSound, PatternId, PianoRollAction, SessionSetting, SlotId, SoundEngine,
+        SourceKind, SourceSetting, Studio, StudioState, TrackSetting, TransportAction,
     },
-    util::quantity::{Bpm, Decibels, Pitch, Ticks},
+    util::{
+        quantity::{Bpm, Decibels, PadNumber, Pitch, StepCount, StepNumber, Ticks},
+        time::Timestamp,
+    },
 };
+use imbolc_supercollider::{engine::SuperColliderEngine, samples::content_of};
 
-use self::room::{BASS, LEAD, PAD, Room, dry, note, on_a_busy_computer, wait, with};
+use self::{
+    room::{BASS, DRUMS, LEAD, PAD, Room, dry, note, note_of, on_a_busy_computer, wait, with},
+    server_bench::Bench,
+};
 
 #[test]
 fn each_instrument_of_the_starter_session_sounds() {
@@ -170,8 +179,7 @@ fn recorded_keys_lie_where_they_were_heard() {
         let armed = NetworkAction::PianoRoll(LEAD, PianoRollAction::Set(TrackSetting::Armed(true)));
         // Keys must not be heard: the click is.
         let level = InstrumentSetting::Mute(true);
-        let mute =
-            NetworkAction::Instrument(LEAD, imbolc_net::studio::InstrumentAction::Set(level));
+        let mute = NetworkAction::Instrument(LEAD, InstrumentAction::Set(level));
         let Some(mut room) = Room::open(with(dry(), click.into_iter().chain([armed, mute]))) else {
             return;
         };
@@ -238,7 +246,7 @@ fn panic_silences_tails_within_50_ms() {
         let chain = [EffectKind::Reverb, EffectKind::Delay].into_iter().zip([SlotId(1), SlotId(2)]);
         let chain = chain.map(|(kind, slot)| {
             let setting = InstrumentSetting::Chain(ChainSetting::Add(slot, kind, 0));
-            NetworkAction::Instrument(PAD, imbolc_net::studio::InstrumentAction::Set(setting))
+            NetworkAction::Instrument(PAD, InstrumentAction::Set(setting))
         });
         let Some(mut room) = Room::open(with(dry(), chain)) else { return };
         let recorder = room.record(5);
@@ -267,10 +275,7 @@ fn late_bundles_are_counted_in_the_metering() {
     let Some(room) = Room::open(dry()) else { return };
     (0..3).for_each(|_| room.bench.send_late());
     room.until("they are counted", 3.0, |room| {
-        matches!(
-            room.studio.metering().engine,
-            imbolc_net::studio::SoundEngine::Sounding { late: 3, .. }
-        )
+        matches!(room.studio.metering().engine, SoundEngine::Sounding { late: 3, .. })
     });
 }
 
@@ -298,4 +303,116 @@ fn onsets_of_sixteenths_are_even_to_the_sample() {
         assert!(deviation < 1.0, "{deviation}: {even:?}");
         room.assert_quiet_server();
     });
+}
+
+#[test]
+fn a_pad_plays_its_sample() {
+    let Some(bench) = Bench::alone(256) else { return };
+    let path = bench.samples().join("kick.wav");
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: 48_000,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut writer = hound::WavWriter::create(&path, spec).unwrap();
+    (0..9600).for_each(|frame| writer.write_sample::<i16>((frame % 100 - 50) * 300).unwrap());
+    writer.finalize().unwrap();
+    let sound = PadSetting::Sound(PadSound::Sample(content_of(&path).unwrap()));
+    let pad = DrumAction::Set(DrumSetting::Pad(PadNumber::of(0), sound));
+    let step = DrumAction::Euclid {
+        pattern: PatternId(1),
+        pad: PadNumber::of(0),
+        hits: StepCount::of(1),
+        rotation: StepNumber::of(0),
+    };
+    let drums = [pad, step].map(|action| NetworkAction::Drums(DRUMS, action));
+    let mut room = Room::starting(with(dry(), drums), bench);
+    room.until("the sound is there", 8.0, Room::sounds);
+    wait(300);
+    room.transport(TransportAction::Play);
+    room.until("it is metered", 1.0, |room| room.level(DRUMS) > -60.0);
+    room.transport(TransportAction::Stop);
+    room.until("it ends", 4.0, |room| room.level(DRUMS) < -100.0);
+    room.assert_quiet_server();
+}
+
+/// Instruments with a note each that lasts for eight bars, at the beginning or a bar later.
+fn large(instruments: u32, sounding: u32) -> StudioState {
+    let add = |id| NetworkAction::AddInstrument {
+        id: InstrumentId(id),
+        name: Name::new("Many").unwrap(),
+        source: SourceKind::Oscillator,
+    };
+    let state = with(dry(), (5..=instruments).map(add));
+    let notes = (1..=sounding).map(|id| {
+        let pitch = 36 + u8::try_from(id % 48).unwrap();
+        note_of(InstrumentId(1 + (id * 7) % instruments), 0, pitch, 8 * 1920)
+    });
+    with(state, notes)
+}
+
+#[test]
+fn of_2048_instruments_256_sound_at_a_time() {
+    on_a_busy_computer(|| {
+        let Some(mut room) = Room::open(large(2048, 256)) else { return };
+        room.transport(TransportAction::Play);
+        let sounding = |room: &Room| {
+            let metering = room.studio.metering();
+            (1..=2048)
+                .filter(|id| metering.instruments.get(InstrumentId(*id))[0].get() > -60.0)
+                .count()
+        };
+        room.until("they sound", 3.0, |room| sounding(room) == 256);
+        wait(1000);
+        assert_eq!(sounding(&room), 256);
+        println!("> 256 strips and voices: {:?}", room.studio.metering().engine);
+        room.transport(TransportAction::Stop);
+        room.until("they end", 3.0, |room| sounding(room) == 0);
+        assert_eq!(room.notices(), ["the sound is there: JACK at 48000 Hz"]);
+    });
+}
+
+#[test]
+fn engine_thread_keeps_up_with_256_tracks() {
+    for tracks in [64, 256] {
+        let Some(bench) = Bench::alone(256) else { return };
+        let state = (1..=tracks).flat_map(|id| {
+            (0..32).map(move |sixteenth| note_of(InstrumentId(id), 120 * sixteenth, 60, 100))
+        });
+        let state = with(large(tracks, 0), state);
+        let mut engine = SuperColliderEngine::new(bench.options());
+        let start = Instant::now();
+        let now = || Timestamp::ZERO + start.elapsed();
+        engine.reset(now(), &state);
+        while !matches!(engine.advance(now(), &state).metering.engine, SoundEngine::Sounding { .. })
+        {
+            assert!(start.elapsed() < Duration::from_secs(8));
+            wait(5);
+        }
+        let mut playing = state.clone();
+        let play = NetworkAction::Transport(TransportAction::Play);
+        let effects = Studio::reduce(&mut playing, &play).unwrap().effects;
+        let (begun, used) = (Instant::now(), processor_time());
+        effects.into_iter().for_each(|effect| engine.perform(now(), &playing, effect));
+        let mut events = 0;
+        while begun.elapsed() < Duration::from_secs(2) {
+            let output = engine.advance(now(), &playing);
+            assert!(output.actions.is_empty());
+            events += engine.played().len();
+            wait(5);
+        }
+        let load = (processor_time() - used).as_secs_f64() / begun.elapsed().as_secs_f64();
+        let server = engine.advance(now(), &playing).metering.engine;
+        println!("> {tracks} tracks of 16ths: {events} events, {:.1} % of a core", load * 100.0);
+        println!("> {server:?}");
+        assert!(events > tracks as usize * 24, "{events}");
+        assert!(load < 0.9, "{load}");
+    }
+}
+
+/// What this thread has used of the processor.
+fn processor_time() -> Duration {
+    let statistics = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    Duration::from_nanos(statistics.split(' ').next().unwrap().parse().unwrap())
 }

@@ -48,6 +48,11 @@ impl Live {
         &self.events[new..]
     }
 
+    fn send(&mut self, when: When, messages: Vec<OscMessage>) {
+        self.output.send(when, messages);
+        self.output.flush();
+    }
+
     fn until<T>(&mut self, seconds: f32, find: impl Fn(&ServerEvent) -> Option<T>) -> T {
         let begun = Instant::now();
         while begun.elapsed() < Duration::from_secs_f32(seconds) {
@@ -130,14 +135,14 @@ fn events_take_effect_at_their_time_plus_the_latency() {
     for id in 2000..2010 {
         live.poll();
         let sent = Instant::now();
-        live.output.send(When::At(live.now() + Duration::from_millis(50)), vec![group(id)]);
+        live.send(When::At(live.now() + Duration::from_millis(50)), vec![group(id)]);
         let after = listener.hear_group(500, id).unwrap().duration_since(sent);
         let expected = Duration::from_millis(80);
         // A period of the sound card, and what a busy computer adds.
         assert!(after.abs_diff(expected) < Duration::from_millis(20), "{after:?}");
     }
     let sent = Instant::now();
-    live.output.send(When::Now, vec![group(3000)]);
+    live.send(When::Now, vec![group(3000)]);
     let after = listener.hear_group(500, 3000).unwrap().duration_since(sent);
     assert!(after < Duration::from_millis(25), "{after:?}");
 }
@@ -158,9 +163,9 @@ fn a_flood_arrives_complete_and_in_order() {
     let listener = live.until_up(5.0);
     // More than the socket of the server holds, in one call and in several.
     let bus = |number: u32| commands::set_buses(number, &[1.0]);
-    live.output.send(When::Now, (1000..9000).map(bus).collect());
-    (9000..13_000).for_each(|number| live.output.send(When::Now, vec![bus(number)]));
-    live.output.send(When::Now, vec![group(4000)]);
+    live.send(When::Now, (1000..9000).map(bus).collect());
+    (9000..13_000).for_each(|number| live.send(When::Now, vec![bus(number)]));
+    live.send(When::Now, vec![group(4000)]);
     let begun = Instant::now();
     while listener.hear_group(5, 4000).is_none() {
         live.poll();
@@ -184,7 +189,7 @@ fn more_bundles_than_the_server_keeps_are_not_lost() {
     let soon = live.now() + Duration::from_millis(700);
     for number in 0..4000_u32 {
         let at = soon + Duration::from_micros(u64::from(number) * 100);
-        live.output.send(When::At(at), vec![commands::set_buses(1000 + number, &[1.0])]);
+        live.send(When::At(at), vec![commands::set_buses(1000 + number, &[1.0])]);
     }
     live.during(2.5);
     for first in (1000..5000).step_by(1000) {
@@ -205,10 +210,10 @@ fn what_is_sent_to_no_server_is_dropped() {
     signal("KILL", bench.scsynth());
     live.until(2.0, |event| matches!(event, ServerEvent::Down(_)).then_some(()));
     assert!(!live.output.is_up());
-    live.output.send(When::Now, vec![group(2000)]);
+    live.send(When::Now, vec![group(2000)]);
     let listener = live.until_up(4.0);
     assert_eq!(listener.hear_group(100, 2000), None);
-    live.output.send(When::Now, vec![group(2000)]);
+    live.send(When::Now, vec![group(2000)]);
     assert!(listener.hear_group(500, 2000).is_some());
 }
 
@@ -277,7 +282,7 @@ fn child_with_a_clock_that_steps() {
         for _ in 0..2 {
             live.poll();
             let sent = Instant::now();
-            live.output.send(When::At(live.now() + Duration::from_millis(50)), vec![group(2000)]);
+            live.send(When::At(live.now() + Duration::from_millis(50)), vec![group(2000)]);
             let after = listener.hear_group(1000, 2000).unwrap().duration_since(sent);
             let right = after.abs_diff(Duration::from_millis(80)) < Duration::from_millis(20);
             println!("> {}", if right { "on time".into() } else { format!("{after:?}") });

@@ -241,8 +241,9 @@ fn server_that_hangs_is_shown_as_missing_to_guests_too() {
     room.until("it is back for the guest", 0.5, |_| {
         matches!(guest.metering().engine, SoundEngine::Sounding { .. })
     });
-    room.play(LEAD, 60);
-    room.until("it sounds", 1.0, |room| room.level(LEAD) > -60.0);
+    let play = InstrumentAction::Play(Pitch::of(60), Velocity::of(100));
+    guest.dispatch(NetworkAction::Instrument(BASS, play)).unwrap();
+    room.until("it sounds", 1.0, |room| room.level(BASS) > -60.0);
     runtime.block_on(guest.close()).unwrap();
 }
 

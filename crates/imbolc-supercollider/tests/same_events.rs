@@ -8,15 +8,15 @@ use imbolc_net::{
     model::{EngineWorker as _, InstrumentId, Model as _, Reduction},
     studio::{
         ArpeggiatorSetting, AutomationAction, ChordShape, ClickSetting, Curve, DrumAction,
-        DrumSetting, HitSetting, HumaniseSetting, InstrumentAction, InstrumentParameter,
-        InstrumentSetting, LoopRegion, MixerSetting, NetworkAction, Note, PadSetting, PadSound,
-        PatternId, PianoRollAction, PlaybackEvent, Played, Point, SessionParameter, SessionSetting,
-        SilentEngine, SourceKind, SourceSetting, Studio, StudioEffect, StudioState, Target,
-        TransportAction,
+        DrumSetting, HumaniseSetting, InstrumentAction, InstrumentParameter, InstrumentSetting,
+        LoopRegion, NetworkAction, Note, PadSetting, PadSound, PatternId, PianoRollAction, Played,
+        Point, SessionParameter, SessionSetting, SilentEngine, SourceKind, SourceSetting, Studio,
+        StudioEffect, StudioState, Target, TransportAction,
     },
     util::{
         quantity::{
-            Amount, Bpm, NoteLength, PadNumber, Pitch, Probability, StepNumber, Ticks, Velocity,
+            Amount, Bpm, NoteLength, PadNumber, Pitch, Probability, StepCount, StepNumber, Ticks,
+            Velocity,
         },
         time::Timestamp,
     },
@@ -74,7 +74,7 @@ impl Player {
 fn play(mut player: Player, project: &[NetworkAction], edits: &[NetworkAction]) -> Vec<Played> {
     let mut state = StudioState::starter();
     let mut now = Timestamp::ZERO;
-    let mut act = |player: &mut Player, now, state: &mut StudioState, action: &NetworkAction| {
+    let act = |player: &mut Player, now, state: &mut StudioState, action: &NetworkAction| {
         let mut copy = state.clone();
         let Ok(Reduction { effects, .. }) = Studio::reduce(&mut copy, action) else { return };
         *state = copy;
@@ -121,12 +121,14 @@ fn project() -> impl Strategy<Value = NetworkAction> {
             NetworkAction::PianoRoll(id, PianoRollAction::Add(note))
         },
     );
-    let hits = (0u8..4, 0u8..16).prop_map(|(pad, step)| {
-        let velocity = HitSetting::Velocity(Velocity::of(100));
-        DrumAction::Step(PatternId::of(0), PadNumber::of(pad), StepNumber::of(step), velocity)
+    let hits = (0u8..4, 1u8..9, 0u8..16).prop_map(|(pad, hits, rotation)| DrumAction::Euclid {
+        pattern: PatternId(1),
+        pad: PadNumber::of(pad),
+        hits: StepCount::of(hits),
+        rotation: StepNumber::of(rotation),
     });
     let pads = (0u8..4, instrument(), 48u8..60).prop_map(|(pad, id, pitch)| {
-        let sound = PadSetting::Sound(PadSound::Key(id, Pitch::of(pitch)));
+        let sound = PadSetting::Sound(PadSound::Instrument(id, Pitch::of(pitch)));
         DrumAction::Set(DrumSetting::Pad(PadNumber::of(pad), sound))
     });
     let drums = prop_oneof![hits, pads].prop_map(|action| NetworkAction::Drums(DRUMS, action));

@@ -65,6 +65,8 @@ pub struct LiveOutput {
     /// What was asked for, and what is there.
     buffers: BTreeMap<Content, Option<Buffer>>,
     spectra: BTreeMap<(Content, u8), Option<Spectrum>>,
+    /// What was sent since the last flush, by its time tag: in few datagrams it costs less.
+    unsent: Vec<(u64, Vec<OscMessage>)>,
     connection: Option<Connection>,
 }
 
@@ -100,6 +102,7 @@ impl LiveOutput {
             defined: BTreeSet::new(),
             buffers: BTreeMap::new(),
             spectra: BTreeMap::new(),
+            unsent: Vec::new(),
             connection: None,
         }
     }
@@ -135,6 +138,7 @@ impl LiveOutput {
                 ServerEvent::Up(audio) => self.connect(audio),
                 ServerEvent::Down(_) => {
                     self.connection = None;
+                    self.unsent.clear();
                     self.defined.clear();
                     self.buffers.values_mut().for_each(|buffer| *buffer = None);
                     self.spectra.values_mut().for_each(|spectrum| *spectrum = None);
@@ -156,11 +160,21 @@ impl LiveOutput {
             } else if connection.queue.len() > QUEUE {
                 self.link.restart("the server is too far behind");
                 self.connection = None;
-            } else {
-                connection.flush(self.clock.now());
             }
         }
+        self.flush();
         events
+    }
+
+    /// Gives the server what was sent, as far as it can take it. To be called after that.
+    pub fn flush(&mut self) {
+        let Some(connection) = &mut self.connection else {
+            self.unsent.clear();
+            return;
+        };
+        let packets = self.unsent.drain(..).flat_map(|(tag, messages)| bundles(tag, messages));
+        connection.queue.extend(packets);
+        connection.flush(self.clock.now());
     }
 
     fn connect(&mut self, audio: &Audio) {
@@ -179,9 +193,9 @@ impl Output for LiveOutput {
             When::Now => AT_ONCE,
             When::At(time) => self.clock.tag(time, self.latency),
         };
-        if let Some(connection) = &mut self.connection {
-            connection.queue.extend(bundles(tag, messages));
-            connection.flush(self.clock.now());
+        match self.unsent.iter_mut().rev().find(|(other, _)| *other == tag) {
+            Some((_, unsent)) => unsent.extend(messages),
+            None => self.unsent.push((tag, messages)),
         }
     }
 

@@ -24,6 +24,9 @@ use crate::{
 /// How often the engine is called at least while anything sounds.
 const PULSE: Duration = Duration::from_millis(10);
 
+/// How soon while the server has not taken what was sent.
+const SOON: Duration = Duration::from_millis(1);
+
 /// How often it looks at the server while nothing sounds.
 const IDLE: Duration = Duration::from_millis(50);
 
@@ -91,6 +94,7 @@ impl SuperColliderEngine {
             sequencer.play(played, urgency, now, output_if(up, live));
         }
         sequencer.keep_lanes(now, silent.lanes(), output_if(up, live));
+        live.flush();
     }
 }
 
@@ -115,6 +119,7 @@ impl EngineWorker<Studio> for SuperColliderEngine {
         self.send(now, state, struck);
         if effect == StudioEffect::Panic && self.live.is_up() {
             self.sequencer.silence(now, &mut self.live);
+            self.live.flush();
         }
     }
 
@@ -127,7 +132,10 @@ impl EngineWorker<Studio> for SuperColliderEngine {
         let mut pulse = IDLE;
         if self.live.is_up() {
             self.sequencer.tick(now, &mut self.live);
-            if self.sequencer.is_busy() || self.live.is_behind() {
+            self.live.flush();
+            if self.live.is_behind() {
+                pulse = SOON;
+            } else if self.sequencer.is_busy() {
                 pulse = PULSE;
             }
         }

@@ -162,7 +162,9 @@ impl InstrumentStrip {
             };
             self.sends.extend(part.map(|part| (bus, part)));
         }
-        old.into_values().for_each(|part| part.free(work));
+        for part in old.into_values() {
+            part.free(work);
+        }
     }
 
     fn follow_stem(&mut self, work: &mut Work<'_>, parts: &StripParts, to: u32, gains: Gains) {

@@ -310,7 +310,7 @@ impl Sequencer {
         let old = std::mem::replace(&mut self.server, ServerSide::new(self.audio));
         let ServerSide { has_begun, nodes, files, parts, prepared, mixer, .. } = old;
         let new = ServerSide::new(self.audio);
-        self.server = ServerSide { has_begun, nodes, files, parts, prepared, ..new };
+        self.server = ServerSide { has_begun, nodes, parts, files, prepared, ..new };
         self.server.mixer.keep_numbers(mixer);
         self.follow_mixer(When::Now, now, output);
         self.batch.send(output);

@@ -122,12 +122,12 @@ impl Sequencer {
             return;
         };
         let Some(patch) = strip.patch(key) else { return };
-        let node = server.nodes.next();
+        let new = server.nodes.next();
         let mut all =
             vec![(PARAMETERS, bus_number(patch.block.first)), (BUS, bus_number(strip.bus()))];
         all.extend(controls);
         let place = Place::TailOf(strip.voices());
-        self.batch.push(when, commands::new_synth(&patch.name, node, place, &all));
+        self.batch.push(when, commands::new_synth(&patch.name, new, place, &all));
         let start = start_of(when, now);
         let (released, end) = match patch.life {
             // A step may have made it slower, and so longer.
@@ -135,7 +135,7 @@ impl Sequencer {
             VoiceLife::Held(_) => (None, None),
         };
         server.voices.insert(Voice {
-            node,
+            node: new,
             instrument: id,
             key: note.key,
             block: patch.block,
@@ -351,7 +351,8 @@ impl Sequencer {
                 strip.quiet_at = None;
                 continue;
             }
-            let tail = self.server.prepared.get(id).map_or(0.0, |own| own.tail());
+            let tail =
+                self.server.prepared.get(id).map_or(0.0, super::prepared::PreparedInstrument::tail);
             let quiet_at = *strip.quiet_at.get_or_insert_with(|| now + seconds(tail) + LINGER);
             if quiet_at <= now {
                 silent.push(*id);

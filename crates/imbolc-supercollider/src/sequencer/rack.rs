@@ -165,7 +165,9 @@ impl Rack {
             }
             self.effects.push(own);
         }
-        old.into_iter().for_each(|gone| gone.part.free(work));
+        for gone in old {
+            gone.part.free(work);
+        }
         if moved && self.effects.len() > 1 {
             let nodes: Vec<_> = self.effects.iter().map(|own| own.part.node).collect();
             work.batch.change(work.when, commands::order_before(self.guard, &nodes));

@@ -31,9 +31,9 @@ impl Work<'_> {
     /// Does something at once: what is new is there before what is under way.
     pub(super) fn at_once<T>(&mut self, make: impl FnOnce(&mut Self) -> T) -> T {
         let when = std::mem::replace(&mut self.when, When::Now);
-        let made = make(self);
+        let result = make(self);
         self.when = when;
-        made
+        result
     }
 
     /// Whether this can be used by now.
@@ -105,7 +105,7 @@ pub(super) fn update_block(work: &mut Work<'_>, block: Block, known: &mut Vec<f3
     };
     let mut changed = new.iter().enumerate().filter_map(differs);
     let Some(first) = changed.next() else { return };
-    let last = changed.last().unwrap_or(first);
+    let last = changed.next_back().unwrap_or(first);
     if let Some(values) = new.get(first..=last) {
         let start = block.first + u32::try_from(first).unwrap_or_default();
         work.batch.change(work.when, commands::set_buses(start, values));

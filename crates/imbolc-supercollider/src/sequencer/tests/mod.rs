@@ -1,5 +1,7 @@
 //! The sequencer against a model of the server: the rules, one test each.
 
+#![allow(clippy::similar_names, reason = "a stage has a state")]
+
 mod lanes;
 mod limits;
 mod mixer;
