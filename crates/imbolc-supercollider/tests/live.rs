@@ -282,14 +282,14 @@ fn late_bundles_are_counted_in_the_metering() {
 #[test]
 fn onsets_of_sixteenths_are_even_to_the_sample() {
     on_a_busy_computer(|| {
-        let notes = (0..64).map(|sixteenth| note(120 * sixteenth, 60, 60));
+        let notes = (0..40).map(|sixteenth| note(120 * sixteenth, 60, 60));
         let Some(mut room) = Room::open(with(dry(), notes)) else { return };
         let recorder = room.record(10);
         room.transport(TransportAction::Play);
-        wait(8300);
+        wait(5300);
         let heard = recorder.stop();
         let onsets = heard.onsets(20);
-        assert_eq!(onsets.len(), 64, "{onsets:?}");
+        assert_eq!(onsets.len(), 40, "{onsets:?}");
         let distances = onsets.windows(2).map(|pair| (pair[1] - pair[0]) as f64);
         // Where JACK's own timer was late, a busy computer has lost a period.
         let (even, lost): (Vec<_>, Vec<_>) = distances.partition(|d| (d - 6000.0).abs() < 60.0);
