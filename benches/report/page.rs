@@ -50,7 +50,7 @@ pub fn line(row: &Row) -> String {
 }
 
 /// The figures that matter most to a user, and their rows.
-const OVERVIEW: [(&str, &[&str]); 10] = [
+const OVERVIEW: [(&str, &[&str]); 12] = [
     ("read a snapshot", &["read/idle"]),
     (
         "edit until your own snapshot shows it: local session, client",
@@ -64,6 +64,8 @@ const OVERVIEW: [(&str, &[&str]); 10] = [
     ("actions accepted from one client", &["actions/one-postcard"]),
     ("idle host with 8 clients, of a core", &["idle/host"]),
     ("memory of a session of 64 instruments", &["memory/session"]),
+    ("voices that `scsynth` computes on a core", &["sound/voices"]),
+    ("rendering of 64 tracks, as a multiple of real time", &["sound/render-64"]),
 ];
 
 fn write_overview(page: &mut String, rows: &[Row]) -> fmt::Result {

@@ -7,6 +7,7 @@ mod bare_voice;
 mod engine;
 mod graph;
 mod jitter;
+mod knob;
 #[path = "../../crates/imbolc-supercollider/tests/server_bench/recorder.rs"]
 mod recorder;
 mod rendering;
@@ -31,6 +32,7 @@ pub fn measure(bench: &mut Bench) {
         row(bench, "sound/engine-256", |bench| engine::measure(bench, 256));
     }
     row(bench, "sound/jitter", jitter::measure);
+    row(bench, "sound/knob", knob::measure);
 }
 
 /// Measures a row on a thread of its name: the line that says that a program is missing

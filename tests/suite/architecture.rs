@@ -1,7 +1,6 @@
-//! The layers of `src`, held by what each file imports: dependencies point
-//! downwards, nothing below `transport` reaches a runtime, a socket, a file, a
-//! thread or the time of day, nothing goes in circles, and a name means one
-//! thing.
+//! The layers of each crate, held by what each file imports: dependencies point
+//! downwards, nothing pure reaches a runtime, a socket, a file, a thread or the
+//! time of day, nothing goes in circles, and a name means one thing.
 
 mod imports;
 
@@ -9,8 +8,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use self::imports::{Module, Sources, circles};
 
-/// From the top down. A layer may import the ones after it.
-const LAYERS: [&str; 13] = [
+/// A crate and its layers, from the top down. A layer may import the ones after it.
+struct Layers {
+    sources: &'static Sources,
+    all: &'static [&'static str],
+    pure: &'static [&'static str],
+}
+
+/// The network layer.
+const NET: [&str; 13] = [
     "open",
     "discovery",
     "server",
@@ -26,7 +32,34 @@ const LAYERS: [&str; 13] = [
     "util",
 ];
 
-const PURE: [&str; 5] = ["sync", "studio", "protocol", "model", "util"];
+const SOUND: [&str; 11] = [
+    "doctor",
+    "render",
+    "engine",
+    "server",
+    "server_options",
+    "samples",
+    "sequencer",
+    "sounds",
+    "output",
+    "synth_def",
+    "commands",
+];
+
+fn crates() -> [Layers; 2] {
+    [
+        Layers {
+            sources: Sources::of_crate(),
+            all: &NET,
+            pure: &["sync", "studio", "protocol", "model", "util"],
+        },
+        Layers {
+            sources: Sources::of_sound(),
+            all: &SOUND,
+            pure: &["sequencer", "sounds", "output", "synth_def", "commands"],
+        },
+    ]
+}
 
 /// What a pure layer must not reach, not even through other files.
 const IMPURE: [&str; 19] = [
@@ -51,30 +84,36 @@ const IMPURE: [&str; 19] = [
     "std::time::SystemTime",
 ];
 
-fn layer(module: &Module) -> Option<usize> {
-    LAYERS.iter().position(|layer| module.first().is_some_and(|first| first == layer))
+impl Layers {
+    fn of(&self, module: &Module) -> Option<usize> {
+        self.all.iter().position(|layer| module.first().is_some_and(|first| first == layer))
+    }
 }
 
 #[test]
 fn every_module_of_the_root_is_a_layer() {
-    let sources = Sources::of_crate();
-    let unknown: Vec<_> =
-        sources.modules().filter(|module| !module.is_empty() && layer(module).is_none()).collect();
-    assert!(unknown.is_empty(), "{unknown:?}");
+    for layers in crates() {
+        let modules = layers.sources.modules();
+        let unknown: Vec<_> =
+            modules.filter(|module| !module.is_empty() && layers.of(module).is_none()).collect();
+        assert!(unknown.is_empty(), "{unknown:?}");
+    }
 }
 
 #[test]
 fn dependencies_point_downwards() {
-    let sources = Sources::of_crate();
-    let upward: Vec<_> = sources
-        .imports()
-        .filter(|(importer, imported)| {
-            // The root of the crate exports everything; no file imports it.
-            let Some(from) = layer(importer) else { return false };
-            layer(imported).is_none_or(|to| to < from)
-        })
-        .collect();
-    assert!(upward.is_empty(), "{upward:#?}");
+    for layers in crates() {
+        let upward: Vec<_> = layers
+            .sources
+            .imports()
+            .filter(|(importer, imported)| {
+                // The root of the crate exports everything; no file imports it.
+                let Some(from) = layers.of(importer) else { return false };
+                layers.of(imported).is_none_or(|to| to < from)
+            })
+            .collect();
+        assert!(upward.is_empty(), "{upward:#?}");
+    }
 }
 
 #[test]
@@ -108,16 +147,17 @@ fn lower_layers_name_the_studio_as_a_default_only() {
 
 #[test]
 fn pure_layers_reach_nothing_impure() {
-    let sources = Sources::of_crate();
-    for module in sources.modules() {
-        if module.first().is_none_or(|first| !PURE.contains(&first.as_str())) {
-            continue;
-        }
-        for reached in sources.reachable(module) {
-            let found = sources.externals(&reached).find(|path| {
-                IMPURE.iter().any(|word| path == word || path.starts_with(&format!("{word}::")))
-            });
-            assert_eq!(found, None, "{module:?} reaches it through {reached:?}");
+    for Layers { sources, pure, .. } in crates() {
+        for module in sources.modules() {
+            if module.first().is_none_or(|first| !pure.contains(&first.as_str())) {
+                continue;
+            }
+            for reached in sources.reachable(module) {
+                let found = sources.externals(&reached).find(|path| {
+                    IMPURE.iter().any(|word| path == word || path.starts_with(&format!("{word}::")))
+                });
+                assert_eq!(found, None, "{module:?} reaches it through {reached:?}");
+            }
         }
     }
 }
@@ -140,48 +180,52 @@ fn adverts_and_tracker_reach_no_network_and_no_clock() {
 
 #[test]
 fn no_circle_between_folders() {
-    let sources = Sources::of_crate();
-    let mut folders: BTreeMap<Module, BTreeSet<Module>> = BTreeMap::new();
-    for (importer, imported) in sources.imports() {
-        let (from, to) = (sources.folder(importer), sources.folder(imported));
-        if from != to {
-            folders.entry(from).or_default().insert(to);
+    for Layers { sources, .. } in crates() {
+        let mut folders: BTreeMap<Module, BTreeSet<Module>> = BTreeMap::new();
+        for (importer, imported) in sources.imports() {
+            let (from, to) = (sources.folder(importer), sources.folder(imported));
+            if from != to {
+                folders.entry(from).or_default().insert(to);
+            }
         }
+        let circles = circles(&folders);
+        assert!(circles.is_empty(), "{circles:#?}");
     }
-    let circles = circles(&folders);
-    assert!(circles.is_empty(), "{circles:#?}");
 }
 
 #[test]
 fn no_circle_of_more_than_three_files() {
-    let sources = Sources::of_crate();
-    let mut files: BTreeMap<Module, BTreeSet<Module>> = BTreeMap::new();
-    for (importer, imported) in sources.imports() {
-        files.entry(importer.clone()).or_default().insert(imported.clone());
+    for Layers { sources, .. } in crates() {
+        let mut files: BTreeMap<Module, BTreeSet<Module>> = BTreeMap::new();
+        for (importer, imported) in sources.imports() {
+            files.entry(importer.clone()).or_default().insert(imported.clone());
+        }
+        let large: Vec<_> = circles(&files).into_iter().filter(|circle| circle.len() > 3).collect();
+        assert!(large.is_empty(), "{large:#?}");
     }
-    let large: Vec<_> = circles(&files).into_iter().filter(|circle| circle.len() > 3).collect();
-    assert!(large.is_empty(), "{large:#?}");
 }
 
 #[test]
 fn names_are_unique_in_the_crate() {
-    let sources = Sources::of_crate();
-    let mut places: BTreeMap<&str, Vec<&Module>> = BTreeMap::new();
-    for (module, name) in sources.names() {
-        // A file may be named after the function that it is for, as `open` is.
-        if module.last().is_none_or(|file| file != name) {
-            places.entry(name).or_default().push(module);
+    for Layers { sources, .. } in crates() {
+        let mut places: BTreeMap<&str, Vec<&Module>> = BTreeMap::new();
+        for (module, name) in sources.names() {
+            // A file may be named after the function that it is for, as `open` is.
+            if module.last().is_none_or(|file| file != name) {
+                places.entry(name).or_default().push(module);
+            }
         }
+        places.retain(|_, modules| modules.len() > 1);
+        assert!(places.is_empty(), "{places:#?}");
     }
-    places.retain(|_, modules| modules.len() > 1);
-    assert!(places.is_empty(), "{places:#?}");
 }
 
 #[test]
 fn files_stay_under_about_500_lines() {
-    let sources = Sources::of_crate();
-    let long: Vec<_> = sources.lines().filter(|(_, lines)| *lines > 550).collect();
-    assert!(long.is_empty(), "{long:?}");
+    for Layers { sources, .. } in crates() {
+        let long: Vec<_> = sources.lines().filter(|(_, lines)| *lines > 550).collect();
+        assert!(long.is_empty(), "{long:?}");
+    }
 }
 
 /// The checks above are worth nothing if the imports are not found.

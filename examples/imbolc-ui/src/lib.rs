@@ -149,9 +149,8 @@ async fn render(arguments: &Arguments, project: PathBuf) -> Result<ExitCode, Str
     let cancelled = Arc::new(AtomicBool::new(false));
     let (seen, arguments) = (Arc::clone(&cancelled), arguments.clone());
     let mut rendering = tokio::task::spawn_blocking(move || {
-        let goes_on = || match seen.load(Relaxed) {
-            true => ControlFlow::Break(()),
-            false => ControlFlow::Continue(()),
+        let goes_on = || {
+            if seen.load(Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
         let Arguments { render, scsynth, .. } = &arguments;
         sound::render_project(render, &project, scsynth.as_deref(), &goes_on)

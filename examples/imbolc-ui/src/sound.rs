@@ -114,10 +114,11 @@ fn rendered_text(options: &RenderOptions, rendered: &Rendered) -> String {
         grouped(options.rate),
         rendered.peak
     );
-    match rendered.stems.len() {
-        0 => {}
-        1 => text.push_str(", 1 stem"),
-        stems => text.push_str(&format!(", {stems} stems")),
+    let stems = rendered.stems.len();
+    if stems > 0 {
+        text.push_str(", ");
+        text.push_str(&stems.to_string());
+        text.push_str(if stems == 1 { " stem" } else { " stems" });
     }
     for trouble in &rendered.troubles {
         text.push_str("; ");

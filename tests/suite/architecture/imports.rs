@@ -46,11 +46,18 @@ struct Use {
 impl Sources {
     /// The files below `src`, read once.
     pub fn of_crate() -> &'static Self {
-        static SOURCES: LazyLock<Sources> = LazyLock::new(Sources::read);
+        static SOURCES: LazyLock<Sources> = LazyLock::new(|| Sources::read("."));
         &SOURCES
     }
 
-    fn read() -> Self {
+    /// Those of the crate of sound.
+    pub fn of_sound() -> &'static Self {
+        static SOURCES: LazyLock<Sources> =
+            LazyLock::new(|| Sources::read("crates/imbolc-supercollider"));
+        &SOURCES
+    }
+
+    fn read(folder: &str) -> Self {
         fn walk(folder: &Path, found: &mut Vec<(String, String)>, root: &Path) {
             for entry in fs::read_dir(folder).unwrap() {
                 let path = entry.unwrap().path();
@@ -62,7 +69,7 @@ impl Sources {
                 }
             }
         }
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder).join("src");
         let mut files = Vec::new();
         walk(&root, &mut files, &root);
         let files: Vec<_> = files.iter().map(|(name, text)| (&**name, &**text)).collect();

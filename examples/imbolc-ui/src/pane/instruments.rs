@@ -203,15 +203,13 @@ impl InstrumentsPane {
         let heading = format!("{id} {}", instrument.name);
         let hint = if self.on_knobs { "+ - change  Enter type  Esc back" } else { "→ change" };
         let mut line = Line::styled(heading, theme::HEADING);
-        match samples::missing_files(id, view) {
-            Some(missing) => line.push_span(Span::styled(format!("  {missing}"), theme::ERROR)),
-            None => {
-                let files = samples::files_of(id, view.studio());
-                for file in &files {
-                    line.push_span(format!("  {}", file.name));
-                }
-                line.push_span(Span::styled(format!("  {hint}"), theme::DIM));
+        if let Some(missing) = samples::missing_files(id, view) {
+            line.push_span(Span::styled(format!("  {missing}"), theme::ERROR));
+        } else {
+            for file in samples::files_of(id, view.studio()) {
+                line.push_span(format!("  {}", file.name));
             }
+            line.push_span(Span::styled(format!("  {hint}"), theme::DIM));
         }
         line.render(area, buffer);
         let below = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
