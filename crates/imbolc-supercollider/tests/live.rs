@@ -366,7 +366,11 @@ fn of_2048_instruments_256_sound_at_a_time() {
         room.until("they sound", 3.0, |room| sounding(room) == 256);
         wait(1000);
         assert_eq!(sounding(&room), 256);
-        println!("> 256 strips and voices: {:?}", room.studio.metering().engine);
+        let SoundEngine::Sounding { cpu, late, .. } = room.studio.metering().engine else {
+            panic!()
+        };
+        println!("> 256 strips and voices: {cpu} % of a core, {late} late bundles");
+        assert!(late <= 100, "{late}");
         room.transport(TransportAction::Stop);
         room.until("they end", 3.0, |room| sounding(room) == 0);
         assert_eq!(room.notices(), ["the sound is there: JACK at 48000 Hz"]);
