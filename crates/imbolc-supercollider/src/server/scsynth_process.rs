@@ -4,7 +4,7 @@
 
 use std::{
     env,
-    ffi::{OsStr, OsString},
+    ffi::OsString,
     fs,
     io::{self, PipeReader},
     net::{Ipv4Addr, UdpSocket},
@@ -149,8 +149,7 @@ fn arguments(port: u16, samples: Option<&Path>) -> Vec<OsString> {
     arguments.extend(channels.map(OsString::from));
     arguments.extend(sizes().into_iter().map(OsString::from));
     // Any program of this computer can send to the port, also what writes files.
-    let files = samples.and_then(|directory| directory.canonicalize().ok());
-    let files = files.as_deref().map_or_else(|| OsStr::new("/nonexistent"), Path::as_os_str);
+    let files = samples.unwrap_or(Path::new("/nonexistent"));
     arguments.extend(["-P".into(), files.into()]);
     arguments
 }
