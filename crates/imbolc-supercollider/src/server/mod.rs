@@ -24,8 +24,8 @@ pub(crate) use self::scsynth_process::pipewire_runs;
 pub use self::{
     server_event::{Audio, Load, ServerEvent},
     server_options::{
-        AUDIO_BUSES, BUS_OF_SUPERVISOR, CONTROL_BUSES, INPUTS, NODES_OF_SUPERVISOR, OUTPUTS,
-        ServerOptions, find_program, find_scsynth, sizes,
+        AUDIO_BUSES, BUS_OF_SUPERVISOR, CONTROL_BUSES, INPUTS, NODES_OF_SUPERVISOR, NoScsynth,
+        OUTPUTS, ServerOptions, find_program, find_scsynth, sizes,
     },
 };
 use self::{

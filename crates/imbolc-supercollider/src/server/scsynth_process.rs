@@ -9,13 +9,15 @@ use std::{
     io::{self, PipeReader},
     net::{Ipv4Addr, UdpSocket},
     os::unix::process::{CommandExt as _, ExitStatusExt as _},
-    path::{Path, PathBuf},
+    path::Path,
     process::{Child, Command, ExitStatus, Stdio},
     thread,
     time::{Duration, Instant},
 };
 
-use super::server_options::{INPUTS, OUTPUTS, ServerOptions, find_program, find_scsynth, sizes};
+use super::server_options::{
+    INPUTS, NoScsynth, OUTPUTS, ServerOptions, find_program, find_scsynth, sizes,
+};
 
 /// How long a process may take to end by itself.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -46,10 +48,8 @@ impl AudioSystem {
 /// Why no process could be started.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StartError {
-    #[error("SuperCollider is not installed: apt install supercollider-server")]
-    NotInstalled,
-    #[error("no program {0}")]
-    NotThere(PathBuf),
+    #[error(transparent)]
+    NoScsynth(#[from] NoScsynth),
     #[error("setpriv is not installed: apt install util-linux")]
     NoSetpriv,
     #[error("scsynth cannot be started: {0}")]
@@ -70,9 +70,7 @@ impl ScsynthProcess {
         options: &ServerOptions,
         system: AudioSystem,
     ) -> Result<(Self, PipeReader), StartError> {
-        let scsynth = find_scsynth(options.scsynth.as_deref()).ok_or_else(|| {
-            options.scsynth.clone().map_or(StartError::NotInstalled, StartError::NotThere)
-        })?;
+        let scsynth = find_scsynth(options.scsynth.as_deref())?;
         let setpriv = find_program("setpriv").ok_or(StartError::NoSetpriv)?;
         let port = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
         let (reader, writer) = io::pipe()?;
