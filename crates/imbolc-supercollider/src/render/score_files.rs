@@ -10,7 +10,7 @@ use rosc::OscMessage;
 use crate::{
     commands,
     output::{Buffer, PARTITION, Spectrum},
-    samples::{BadSound, SoundFile, find_sound, impulse_gain},
+    samples::{BadSound, ImpulseResponse, SoundFile, find_sound},
 };
 
 /// The files, each looked up once.
@@ -53,10 +53,8 @@ impl ScoreFiles {
             return Some((*known, Vec::new()));
         }
         let file = self.find(content)?;
-        let frames = u64::from(file.frames) * u64::from(sixteenths.min(16)) / 16;
-        let frames = u32::try_from(frames).unwrap_or(u32::MAX).max(1);
-        let gain = match impulse_gain(&file, frames) {
-            Ok(gain) => gain,
+        let response = match ImpulseResponse::of(&file, sixteenths) {
+            Ok(response) => response,
             Err(why) => {
                 self.miss(content, &why);
                 return None;
@@ -67,6 +65,7 @@ impl ScoreFiles {
         let sides = [0, 1].map(|side| side.min(file.channels - 1));
         let channels = sides.map(|channel| {
             let [impulse, spectrum] = self.numbers();
+            let frames = response.frames;
             let size = commands::spectrum_frames(frames, PARTITION);
             messages.extend([
                 commands::read_channel(impulse, &path, frames, channel),
@@ -76,9 +75,7 @@ impl ScoreFiles {
             ]);
             spectrum
         });
-        #[expect(clippy::cast_possible_truncation, reason = "a time")]
-        let seconds = (f64::from(frames) / f64::from(file.rate)) as f32;
-        let spectrum = Spectrum { channels, seconds, gain };
+        let spectrum = response.spectrum(channels);
         self.spectra.insert(key, spectrum);
         Some((spectrum, messages))
     }

@@ -3,6 +3,8 @@
 //! The name comes from the session, perhaps from another computer: it must name a file
 //! directly in the directory, not hidden, and nothing else. It must not know who plays the file.
 
+mod impulse_response;
+
 use std::{
     fs::File,
     io::{self, BufReader},
@@ -10,6 +12,8 @@ use std::{
 };
 
 use imbolc_net::studio::{Content, ContentHash, Name};
+
+pub use self::impulse_response::ImpulseResponse;
 
 /// The most samples, counted over all channels, that a file may hold: 512 MiB in memory, or
 /// 23 minutes in stereo at 48 kHz.
@@ -109,42 +113,6 @@ pub fn content_of(path: &Path) -> Result<Content, BadSound> {
     let digest = digest_of(path)?;
     check_wav(path.into())?;
     Ok(Content { name: content_name, digest })
-}
-
-/// The gain that makes the first frames of an impulse response neither louder nor softer than
-/// its input: 1 divided by the root of the sum of its squared samples, of the louder channel.
-/// A silent one has 1.
-///
-/// # Errors
-/// [`BadSound`].
-pub fn impulse_gain(file: &SoundFile, frames: u32) -> Result<f32, BadSound> {
-    let mut reader = open_wav(&file.path)?;
-    let channels = usize::from(file.channels.max(1));
-    let samples = channels.saturating_mul(usize::try_from(frames).unwrap_or(usize::MAX));
-    let spec = reader.spec();
-    let mut energies = vec![0.0_f64; channels];
-    let mut add = |(nth, sample): (usize, f64)| {
-        if let Some(energy) = energies.get_mut(nth % channels) {
-            *energy += sample * sample;
-        }
-    };
-    match spec.sample_format {
-        hound::SampleFormat::Float => {
-            for sample in reader.samples::<f32>().take(samples).enumerate() {
-                add((sample.0, sample.1.map_err(BadSound::NoWav)?.into()));
-            }
-        }
-        hound::SampleFormat::Int => {
-            let full = f64::from(2_u32.pow(u32::from(spec.bits_per_sample.clamp(1, 32)) - 1));
-            for sample in reader.samples::<i32>().take(samples).enumerate() {
-                add((sample.0, f64::from(sample.1.map_err(BadSound::NoWav)?) / full));
-            }
-        }
-    }
-    let loudest = energies.into_iter().fold(0.0, f64::max);
-    #[expect(clippy::cast_possible_truncation, reason = "a gain")]
-    let gain = (1.0 / loudest.sqrt()) as f32;
-    Ok(if gain.is_finite() { gain } else { 1.0 })
 }
 
 fn digest_of(path: &Path) -> Result<ContentHash, BadSound> {

@@ -16,7 +16,7 @@ use super::server_event::ServerEvent;
 use crate::{
     commands,
     output::{Buffer, PARTITION, Spectrum},
-    samples::{BadSound, SoundFile, find_sound, impulse_gain},
+    samples::{BadSound, ImpulseResponse, SoundFile, find_sound},
 };
 
 /// The most buffers at a time: the server has a few more.
@@ -84,8 +84,8 @@ pub(super) struct LookUp {
 #[derive(Debug)]
 pub(super) struct FoundFile {
     key: WantedFile,
-    /// For a spectrum, with how many frames of it are wanted, and their gain.
-    found: Result<(SoundFile, Option<(u32, f32)>), BadSound>,
+    /// For a spectrum, with the response that is wanted.
+    found: Result<(SoundFile, Option<ImpulseResponse>), BadSound>,
 }
 
 impl LookUp {
@@ -94,11 +94,7 @@ impl LookUp {
         let found = find_sound(self.directory.as_deref(), &self.key.content).and_then(|file| {
             let part = match self.key.sixteenths {
                 0 => None,
-                sixteenths => {
-                    let frames = u64::from(file.frames) * u64::from(sixteenths) / 16;
-                    let frames = u32::try_from(frames).unwrap_or(u32::MAX).max(1);
-                    Some((frames, impulse_gain(&file, frames)?))
-                }
+                sixteenths => Some(ImpulseResponse::of(&file, sixteenths)?),
             };
             Ok((file, part))
         });
@@ -165,14 +161,13 @@ impl ServerFiles {
         let number = wanted.number;
         let messages = found.and_then(|(file, part)| {
             let path = file.path.to_str().ok_or(BadSound::NotPlain)?;
-            let Some((frames, gain)) = part else {
+            let Some(response) = part else {
                 return Ok((vec![read_and_query(number, path)], None));
             };
             let channels = file.channels.min(2);
-            #[expect(clippy::cast_precision_loss, reason = "a length that is heard")]
-            let seconds = frames as f32 / file.rate as f32;
             let right = number + u32::from(channels) - 1;
-            let spectrum = Spectrum { channels: [number, right], seconds, gain };
+            let spectrum = response.spectrum([number, right]);
+            let frames = response.frames;
             let reads = (0..channels).map(|channel| prepare(number, path, frames, channel));
             Ok((reads.collect(), Some((spectrum, channels))))
         });
