@@ -1,6 +1,6 @@
 //! The files that a score has read: samples, and impulse responses as spectra.
 //!
-//! It must not know what plays them.
+//! It must not know the sounds that use them.
 
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -17,13 +17,13 @@ use crate::{
 #[derive(Debug, Default)]
 pub(super) struct ScoreFiles {
     pub(super) directory: Option<PathBuf>,
-    /// What was looked up; `None` if it cannot be used.
+    /// The files that were looked up; `None` if one cannot be used.
     found: BTreeMap<ContentHash, Option<SoundFile>>,
     buffers: BTreeMap<ContentHash, Buffer>,
     spectra: BTreeMap<(ContentHash, u8), Spectrum>,
     /// How many buffers are in use.
     used: u32,
-    /// What cannot be used, in a line each.
+    /// Files that cannot be used, one line each.
     pub(super) troubles: Vec<String>,
 }
 
@@ -80,7 +80,7 @@ impl ScoreFiles {
         Some((spectrum, messages))
     }
 
-    /// Has this content known as a buffer that is there.
+    /// Adds a buffer that is already loaded; `false` if the content has one.
     pub(super) fn put(&mut self, content: ContentHash, buffer: Buffer) -> bool {
         self.buffers.insert(content, buffer).is_none()
     }

@@ -1,4 +1,4 @@
-//! What a convolution needs to know of an impulse response before the server has it.
+//! Impulse responses: how much of a file is used, and how loud it is.
 
 use super::{BadSound, SoundFile, open_wav};
 use crate::output::Spectrum;

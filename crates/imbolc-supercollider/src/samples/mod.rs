@@ -1,7 +1,7 @@
 //! Files of sound beside the project: looked up by their plain name, checked by their digest.
 //!
 //! The name comes from the session, perhaps from another computer: it must name a file
-//! directly in the directory, not hidden, and nothing else. It must not know who plays the file.
+//! directly in the directory, not hidden, and nothing else. It must not know how files are played.
 
 mod impulse_response;
 
@@ -42,13 +42,13 @@ pub enum BadSound {
     /// The project has not been saved, so it has no directory.
     #[error("there is no directory of samples")]
     NoDirectory,
-    /// The name is not that of a file, but a path.
+    /// The name is a path, or hidden, or not kept by a [`Name`].
     #[error("not a plain file name")]
     NotPlain,
     /// The directory has no file of this name.
     #[error("not in samples/")]
     NotThere,
-    /// The file has another content.
+    /// The content of the file differs.
     #[error("samples/ has another file of this name")]
     Another,
     /// The file cannot be read as WAV.
@@ -60,7 +60,7 @@ pub enum BadSound {
     /// The file has more than [`MAX_SAMPLES`].
     #[error("too long: {0} samples of at most {MAX_SAMPLES}")]
     TooLong(u64),
-    /// The server does not take it.
+    /// The server cannot read the file.
     #[error("the server does not read it")]
     Refused,
     /// The file cannot be read.
@@ -68,7 +68,7 @@ pub enum BadSound {
     Io(#[from] io::Error),
 }
 
-/// Where the file is that has the name of `content`. Its content may be another one.
+/// The path of the file with the name of `content`. Its content may differ.
 ///
 /// # Errors
 /// [`BadSound`].
@@ -85,8 +85,7 @@ pub fn place_of(directory: &Path, content: &Content) -> Result<PathBuf, BadSound
     if path.is_file() { Ok(path) } else { Err(BadSound::NotThere) }
 }
 
-/// Finds a file and checks that it is the one that was chosen. Reads all of it, which takes a
-/// second per GB or so.
+/// Finds a file and checks its digest. Reads all of it, which takes about a second per GB.
 ///
 /// # Errors
 /// [`BadSound`].
@@ -98,8 +97,8 @@ pub fn find_sound(directory: Option<&Path>, content: &Content) -> Result<SoundFi
     check_wav(path)
 }
 
-/// What the session knows of a file: its name and digest. It can be found by others if they
-/// put a copy into their directory.
+/// The name and digest of a file, by which the session refers to it. Others find it if they
+/// have a copy in their directory.
 ///
 /// # Errors
 /// [`BadSound`].

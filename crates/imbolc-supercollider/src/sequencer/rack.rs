@@ -1,4 +1,5 @@
-//! What every strip has: a group, an audio bus, effects in their order, a guard and a fader.
+//! The common part of every strip: a group, an audio bus, effects in their order, a guard and a
+//! fader.
 
 use std::sync::Arc;
 
@@ -114,7 +115,7 @@ impl Rack {
         Some(Self { group, bus: place.bus, guard, effects: Vec::new(), fader })
     }
 
-    /// A further way out of the strip, with gains of its own.
+    /// Adds a send with its own gains.
     pub(super) fn send(
         &self,
         work: &mut Work<'_>,
@@ -131,7 +132,7 @@ impl Rack {
         self.fader.update(work, &gains);
     }
 
-    /// Leads the fader elsewhere.
+    /// Connects the fader to another bus.
     pub(super) fn lead_to(&self, work: &mut Work<'_>, bus: u32) {
         work.batch.change(work.when, commands::set(self.fader.node, TO, bus_number(bus)));
     }

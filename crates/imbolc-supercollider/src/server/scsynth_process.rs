@@ -1,6 +1,6 @@
-//! The process of `scsynth`: where it is found, how it is started, how it ends.
+//! The process of `scsynth`: how it is started and how it ends.
 //!
-//! It must not know what is sent to it.
+//! It must not know the messages to it.
 
 use std::{
     env,
@@ -27,7 +27,7 @@ const CONNECTIONS: [&str; 2] = ["SC_JACK_DEFAULT_OUTPUTS", "SC_JACK_DEFAULT_INPU
 /// death it would follow is dead already.
 const GUARD: &str = r#"ulimit -c 0; [ "$PPID" = "$0" ] && exec "$@""#;
 
-/// What plays the audio.
+/// The audio system that the server uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AudioSystem {
     Jack,

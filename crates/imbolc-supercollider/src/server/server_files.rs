@@ -1,7 +1,6 @@
 //! Files that were asked for, as they are or as spectra, and whether the server has them.
 //!
-//! One file is looked up at a time, by a thread of its own: to read it takes as long as the
-//! disk takes.
+//! One file is looked up at a time, on its own thread, because reading may take long.
 
 use std::{
     collections::BTreeMap,
@@ -28,7 +27,7 @@ const AGAIN: Duration = Duration::from_secs(3);
 /// One that is there, but cannot be used, is read again after this time.
 const READ_AGAIN: Duration = Duration::from_secs(30);
 
-/// What the server does not read within this time, it does not read.
+/// A file that the server has not read within this time is given up.
 const READING: Duration = Duration::from_mins(1);
 
 /// Files that were asked for.
@@ -53,7 +52,7 @@ struct Wanted {
     /// Its first buffer. A spectrum has four: left, right, and the samples of each.
     number: u32,
     state: State,
-    /// Why it was missing at last.
+    /// The reason that was reported last.
     told: Option<String>,
 }
 
@@ -89,7 +88,7 @@ pub(super) struct FoundFile {
 }
 
 impl LookUp {
-    /// Does it, which may take seconds.
+    /// Looks it up, which may take seconds.
     pub(super) fn run(self) -> FoundFile {
         let found = find_sound(self.directory.as_deref(), &self.key.content).and_then(|file| {
             let part = match self.key.sixteenths {
@@ -108,8 +107,8 @@ impl ServerFiles {
         Self { directory, ..Self::default() }
     }
 
-    /// Remembers a file, which is looked up with one of the next steps. Says so if there are
-    /// too many.
+    /// Adds a file, which is looked up with one of the next steps. Returns an event if there
+    /// are too many.
     pub(super) fn want(&mut self, key: WantedFile) -> Option<ServerEvent> {
         if self.wanted.contains_key(&key) {
             return None;
@@ -124,7 +123,7 @@ impl ServerFiles {
         None
     }
 
-    /// The server is another one, which has none.
+    /// The server is a new one, which has none.
     pub(super) fn begin_again(&mut self) {
         for wanted in self.wanted.values_mut() {
             if !matches!(wanted.state, State::Missing { .. }) {
@@ -237,7 +236,7 @@ impl ServerFiles {
 }
 
 impl Wanted {
-    /// Says why it is missing, unless that was said before.
+    /// Reports why it is missing, unless that was reported before.
     fn miss(&mut self, now: Instant, key: &WantedFile, why: &BadSound) -> Option<ServerEvent> {
         let pause = if matches!(why, BadSound::NotThere) { AGAIN } else { READ_AGAIN };
         self.state = State::Missing { again: now + pause };

@@ -1,6 +1,6 @@
-//! The program `scsynth` and the options that it gets live and offline.
+//! The program `scsynth`, and its options live and offline.
 //!
-//! It must not start anything.
+//! Nothing is started here.
 
 use std::{
     env,
@@ -19,7 +19,7 @@ pub const OUTPUTS: u32 = 8;
 /// Input channels of the sound card: as many as an audio input can name.
 pub const INPUTS: u32 = 64;
 
-/// Control buses: those of the sequencer, and a few for those who watch the server.
+/// Control buses: those of the sequencer, and a few for watching the server.
 pub const CONTROL_BUSES: u32 = sequencer::CONTROL_BUSES + 16;
 
 /// The nodes of the supervisor; all others are free to use. Group 0 must not be freed: it
@@ -29,7 +29,7 @@ pub const NODES_OF_SUPERVISOR: RangeInclusive<i32> = 400..=999;
 /// The control bus of the supervisor, the last one.
 pub const BUS_OF_SUPERVISOR: u32 = CONTROL_BUSES - 1;
 
-/// How the server is found and what it may read.
+/// Where the server is, and the files that it may read.
 #[derive(Clone, Debug, Default)]
 pub struct ServerOptions {
     /// The program; `None` looks for `scsynth` on `PATH`.
