@@ -122,7 +122,7 @@ fn drums() -> StudioState {
 }
 
 #[test]
-fn what_repeats_for_ever_needs_a_last_bar() {
+fn endless_music_needs_a_last_bar() {
     let mut state = drums();
     let Some(error) = fails(&state, |_| {}) else { return };
     assert!(matches!(error, RenderError::Endless), "{error}");
@@ -371,7 +371,7 @@ fn impostor(folder: &Path, script: &str) -> PathBuf {
 }
 
 #[test]
-fn what_scsynth_says_counts_and_not_its_status() {
+fn messages_of_scsynth_count_and_not_its_status() {
     let folder = tempfile::tempdir().unwrap();
     let state = one_bar();
     for (script, told) in [
@@ -389,7 +389,7 @@ fn what_scsynth_says_counts_and_not_its_status() {
 }
 
 #[test]
-fn what_cannot_be_written_is_told_in_a_line() {
+fn file_that_cannot_be_written_is_an_error_of_one_line() {
     let state = one_bar();
     let nowhere = PathBuf::from("/nonexistent/scsynth");
     let missing = fails(&state, |options| options.scsynth = Some(nowhere));

@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_wav_is_told_in_a_line() {
+    fn file_that_is_no_wav_is_an_error_of_one_line() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("kick.wav");
         for bytes in [&b"this is no WAV file at all"[..], b"", b"RIFF\xFF\xFF\xFF\xFFWAVE"] {
