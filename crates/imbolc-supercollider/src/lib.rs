@@ -29,6 +29,5 @@ pub mod render;
 pub mod samples;
 pub mod sequencer;
 pub mod server;
-pub mod server_options;
 pub mod sounds;
 pub mod synth_def;

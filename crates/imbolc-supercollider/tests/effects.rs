@@ -18,8 +18,8 @@ use imbolc_supercollider::{
     commands::{self, NodeId, Place},
     output::{Buffer, Output as _, PARTITION, Spectrum},
     render::{BLOCK, Score},
-    sounds::{BUS, BusSignals, Files, Stereo, Surroundings, build_effect, tail_of},
-    synth_def::{Built, Graph, PARAMETERS},
+    sounds::{BUS, BusSignals, Files, Surroundings, build_effect, tail_of},
+    synth_def::{Built, Graph, PARAMETERS, Stereo},
 };
 use support::{RATE, Sound, decibels, peak, render_score, rms, scsynth};
 

@@ -11,8 +11,9 @@ use imbolc_net::{
     studio::{Name, SilentEngine, Studio, StudioState},
 };
 use imbolc_supercollider::{
-    engine::SuperColliderEngine, render::RenderError, server::ServerOptions,
-    server_options::find_scsynth,
+    engine::SuperColliderEngine,
+    render::RenderError,
+    server::{ServerOptions, find_scsynth},
 };
 
 use crate::cli::{Arguments, EngineChoice};

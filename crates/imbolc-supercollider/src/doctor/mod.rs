@@ -18,8 +18,7 @@ use crate::{
     commands::{self, NodeId, Place},
     engine::LiveOutput,
     output::{Output as _, When},
-    server::{Audio, ServerEvent, ServerOptions, pipewire_runs},
-    server_options::{find_program, find_scsynth},
+    server::{Audio, ServerEvent, ServerOptions, find_program, find_scsynth, pipewire_runs},
     synth_def::{Definition, Graph, Shape, TooManyWires, WhenDone},
 };
 

@@ -13,10 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use imbolc_net::{
-    studio::{Content, ContentHash, Name},
-    util::time::Timestamp,
-};
+use imbolc_net::{studio::Content, util::time::Timestamp};
 use rosc::{OscMessage, OscPacket, OscType};
 
 use super::wall_clock::WallClock;
@@ -66,14 +63,12 @@ pub struct LiveOutput {
     asked: BTreeSet<Arc<str>>,
     defined: BTreeSet<Arc<str>>,
     /// What was asked for, and what is there.
-    buffers: BTreeMap<FileName, Option<Buffer>>,
-    spectra: BTreeMap<(FileName, u8), Option<Spectrum>>,
+    buffers: BTreeMap<Content, Option<Buffer>>,
+    spectra: BTreeMap<(Content, u8), Option<Spectrum>>,
     /// What was sent since the last flush, by its time tag: in few datagrams it costs less.
     unsent: Vec<(u64, Vec<OscMessage>)>,
     connection: Option<Connection>,
 }
-
-type FileName = (ContentHash, Name);
 
 /// The way to one server.
 #[derive(Debug)]
@@ -150,10 +145,10 @@ impl LiveOutput {
                 }
                 ServerEvent::Defined(name) => drop(self.defined.insert(name.clone())),
                 ServerEvent::Loaded(content, buffer) => {
-                    self.buffers.insert(file_name(content), Some(*buffer));
+                    self.buffers.insert(content.clone(), Some(*buffer));
                 }
                 ServerEvent::Prepared(content, sixteenths, spectrum) => {
-                    self.spectra.insert((file_name(content), *sixteenths), Some(*spectrum));
+                    self.spectra.insert((content.clone(), *sixteenths), Some(*spectrum));
                 }
                 _ => {}
             }
@@ -216,7 +211,7 @@ impl Output for LiveOutput {
     }
 
     fn buffer(&mut self, content: &Content) -> Option<Buffer> {
-        *self.buffers.entry(file_name(content)).or_insert_with(|| {
+        *self.buffers.entry(content.clone()).or_insert_with(|| {
             self.link.load(content);
             None
         })
@@ -224,15 +219,11 @@ impl Output for LiveOutput {
 
     fn spectrum(&mut self, content: &Content, sixteenths: u8) -> Option<Spectrum> {
         let sixteenths = sixteenths.clamp(1, 16);
-        *self.spectra.entry((file_name(content), sixteenths)).or_insert_with(|| {
+        *self.spectra.entry((content.clone(), sixteenths)).or_insert_with(|| {
             self.link.prepare(content, sixteenths);
             None
         })
     }
-}
-
-fn file_name(content: &Content) -> FileName {
-    (content.digest, content.name.clone())
 }
 
 impl Connection {
@@ -289,7 +280,7 @@ impl Connection {
     fn ask(&mut self) {
         let number = self.last_question.0.wrapping_add(1);
         self.last_question = (number, Instant::now());
-        let question = encode(commands::sync(number)).unwrap_or_default();
+        let question = encode_message(commands::sync(number)).unwrap_or_default();
         // A question that is lost is asked again.
         drop(self.socket.send(&question));
         self.asked.push_back((number, std::mem::take(&mut self.sent)));
@@ -322,7 +313,7 @@ impl Connection {
 fn bundles(tag: u64, messages: Vec<OscMessage>) -> Vec<Packet> {
     let mut packets: Vec<Packet> = Vec::new();
     for message in messages {
-        let Some(message) = encode(message) else { continue };
+        let Some(message) = encode_message(message) else { continue };
         let largest = LARGEST_DATAGRAM - 20;
         let Some(length) = u32::try_from(message.len()).ok().filter(|_| message.len() <= largest)
         else {
@@ -342,7 +333,7 @@ fn bundles(tag: u64, messages: Vec<OscMessage>) -> Vec<Packet> {
 }
 
 /// What rosc 0.11 cannot encode has a zero in a string, which no message of ours has.
-fn encode(message: OscMessage) -> Option<Vec<u8>> {
+fn encode_message(message: OscMessage) -> Option<Vec<u8>> {
     rosc::encoder::encode(&OscPacket::Message(message)).ok()
 }
 
@@ -371,7 +362,7 @@ mod tests {
                 }
             }
             if let Some((args, from)) = question.filter(|_| answers) {
-                let answer = encode(commands::message("/synced", args)).unwrap();
+                let answer = encode_message(commands::message("/synced", args)).unwrap();
                 self.0.send_to(&answer, from).unwrap();
             }
             bytes

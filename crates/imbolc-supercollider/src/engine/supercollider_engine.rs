@@ -18,8 +18,7 @@ use super::{live_output::LiveOutput, server_state::ServerState};
 use crate::{
     output::Output,
     sequencer::{METERS, Sequencer, SequencerOptions, Urgency},
-    server::{ServerEvent, ServerOptions},
-    server_options::{INPUTS, OUTPUTS},
+    server::{INPUTS, OUTPUTS, ServerEvent, ServerOptions},
 };
 
 /// How often the engine is called at least while anything sounds.

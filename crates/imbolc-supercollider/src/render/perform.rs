@@ -15,7 +15,10 @@ use imbolc_net::{
 };
 
 use super::{
-    RenderError, RenderOptions, Score, Watch,
+    progress::Watch,
+    render_error::RenderError,
+    render_options::RenderOptions,
+    score::Score,
     song::{STEP, Song},
     stems::Stem,
     wav,

@@ -17,19 +17,14 @@ use imbolc_net::{
     },
 };
 
-use super::{RenderError, Watch};
+use super::{
+    progress::{Watch, part},
+    render_error::RenderError,
+    render_options::Bars,
+};
 
 /// How often the engine is called, in session time. What is played does not depend on it.
 pub(super) const STEP: Duration = Duration::from_millis(10);
-
-/// The bars that are rendered, counted from 1.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Bars {
-    /// The first one; without it, that is 1.
-    pub first: Option<u32>,
-    /// The last one, which is played to its end; without it, the song's own.
-    pub last: Option<u32>,
-}
 
 /// What is rendered.
 #[derive(Clone, Debug)]
@@ -89,7 +84,7 @@ fn listen(
         if now.since(Timestamp::ZERO) > longest {
             return Err(RenderError::TooLong);
         }
-        watch.at(super::part(listener.begun, listener.bars))?;
+        watch.at(part(listener.begun, listener.bars))?;
         now = now + STEP;
         let _ = engine.advance_into(now, &state, &mut |played| listener.hear(&played));
     }

@@ -12,7 +12,11 @@ use std::{
 use hound::{SampleFormat, WavSpec, WavWriter};
 use imbolc_net::util::{quantity::Decibels, time::Timestamp};
 
-use super::{RenderError, Score, Watch, part};
+use super::{
+    progress::{Watch, part},
+    render_error::RenderError,
+    score::Score,
+};
 use crate::sounds::output_delay;
 
 /// How long a song rings at most, after its last bar.

@@ -36,6 +36,11 @@ pub const METERS: u32 = 2 + 2 * MAX_BUSES + 2 * STRIP_NUMBERS;
 /// The first control bus of the parameters.
 const PARAMETERS: u32 = 2_048;
 
+/// The groups of the server, in their order.
+pub(super) const INSTRUMENTS: NodeId = NodeId(1);
+pub(super) const BUSES: NodeId = NodeId(2);
+pub(super) const MASTER: NodeId = NodeId(3);
+
 /// Nodes below are those that the sequencer names itself.
 const FIRST_NODE: i32 = 1_000;
 

@@ -11,7 +11,12 @@ use imbolc_net::{
     util::time::Timestamp,
 };
 
-use super::{Sequencer, ServerSide, StripId, beat, pads, prepared::PreparedInstrument, work::Work};
+use super::{
+    Sequencer, ServerSide, beat,
+    prepared::{PreparedInstrument, pads},
+    sequencer_options::StripId,
+    work::Work,
+};
 use crate::{
     output::{Output, When},
     sounds::Surroundings,

@@ -22,6 +22,7 @@ mod mixer_strips;
 mod notes;
 mod prepared;
 mod rack;
+mod sequencer_options;
 #[cfg(test)]
 mod tests;
 mod voices;
@@ -34,15 +35,15 @@ use std::{
 
 use imbolc_net::{
     model::InstrumentId,
-    studio::{BusId, Content, PlaybackEvent, Played, StudioState, Target},
+    studio::{Content, PlaybackEvent, Played, StudioState, Target},
     util::{
-        quantity::{Amount, PadNumber, Pitch},
+        quantity::{Amount, Pitch},
         time::Timestamp,
     },
 };
 
 use self::{
-    allocation::{AudioBuses, Blocks, Nodes, Numbers},
+    allocation::{AudioBuses, BUSES, Blocks, INSTRUMENTS, MASTER, Nodes, Numbers},
     batch::Batch,
     files::{FileRequest, KnownFiles},
     instrument_strip::InstrumentStrip,
@@ -54,6 +55,7 @@ use self::{
 };
 pub use self::{
     allocation::{CONTROL_BUSES, MAX_STRIPS, METERS, PRIVATE_AUDIO_BUSES},
+    sequencer_options::{SequencerOptions, StripId},
     voices::MAX_VOICES,
 };
 use crate::{
@@ -61,46 +63,11 @@ use crate::{
     output::{Output, When},
 };
 
-/// The groups of the server, in their order.
-const INSTRUMENTS: NodeId = NodeId(1);
-const BUSES: NodeId = NodeId(2);
-const MASTER: NodeId = NodeId(3);
-
 /// How long what has ended is remembered: longer than the latency.
 const LINGER: Duration = Duration::from_millis(500);
 
 /// How long a note waits for a definition or a file that is still loading.
 const PATIENCE: Duration = Duration::from_secs(1);
-
-/// What the server has, beside what is sent to it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SequencerOptions {
-    /// Its output channels; the first two are those of the master.
-    pub outputs: u32,
-    /// Its input channels.
-    pub inputs: u32,
-    /// Whether it renders offline.
-    pub offline: bool,
-    /// Output channels, from 0, to which strips are sent in addition, behind their faders.
-    pub stems: BTreeMap<StripId, u32>,
-}
-
-impl Default for SequencerOptions {
-    fn default() -> Self {
-        Self { outputs: 2, inputs: 2, offline: false, stems: BTreeMap::new() }
-    }
-}
-
-/// A strip of the mixer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum StripId {
-    /// That of an instrument.
-    Instrument(InstrumentId),
-    /// That of a bus.
-    Bus(BusId),
-    /// The master.
-    Master,
-}
 
 /// Whether events are played on time or as soon as possible.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -409,11 +376,6 @@ fn is_same(a: &StudioState, b: &StudioState) -> bool {
         && a.mixer.is_same(&b.mixer)
         && a.drums.is_same(&b.drums)
         && a.session == b.session
-}
-
-/// The pads of a drum kit.
-fn pads() -> impl Iterator<Item = PadNumber> {
-    (0..16).filter_map(|pad| PadNumber::new(pad).ok())
 }
 
 /// The seconds of a quarter note.

@@ -12,13 +12,14 @@ use imbolc_net::{
 };
 
 use super::{
-    LINGER, Sequencer, StripId,
+    LINGER, Sequencer,
     allocation::MAX_STRIPS,
     gains,
     instrument_strip::{CLICK, InstrumentStrip},
     prepared::PatchKey,
+    sequencer_options::StripId,
     voices::{MAX_VOICES, Voice, VoiceKey, seconds},
-    work::{Work, number},
+    work::{Work, bus_number},
 };
 use crate::{
     commands::{self, Place},
@@ -122,7 +123,8 @@ impl Sequencer {
         };
         let Some(patch) = strip.patch(key) else { return };
         let new = server.nodes.next();
-        let mut all = vec![(PARAMETERS, number(patch.block.first)), (BUS, number(strip.bus()))];
+        let mut all =
+            vec![(PARAMETERS, bus_number(patch.block.first)), (BUS, bus_number(strip.bus()))];
         all.extend(controls);
         let place = Place::TailOf(strip.voices());
         self.batch.push(when, commands::new_synth(&patch.name, new, place, &all));
@@ -219,7 +221,7 @@ impl Sequencer {
         };
         let level = gains::amplitude(self.heard.session.click.level);
         let frequency = if accent { 1_760.0 } else { 1_320.0 };
-        let bus = number(self.audio.master());
+        let bus = bus_number(self.audio.master());
         let controls = [(BUS, bus), (FREQUENCY, frequency), (LEVEL, level)];
         let node = self.server.nodes.next();
         self.batch.push(when, commands::new_synth(parts.click(), node, CLICK, &controls));

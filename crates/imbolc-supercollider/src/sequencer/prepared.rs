@@ -65,7 +65,7 @@ impl PreparedInstrument {
         };
         match (&instrument.source, state.drums.machine(id)) {
             (Source::DrumKit(kit), Some(machine)) => {
-                for pad in super::pads() {
+                for pad in pads() {
                     if let Some(voice) = build_pad(machine, pad, kit, instrument, surroundings) {
                         add(PatchKey::Pad(pad), voice);
                     }
@@ -119,4 +119,9 @@ pub(super) fn chain_follows_tempo(chain: &Chain) -> bool {
         Effect::Tremolo(tremolo) => tremolo.sync.is_some(),
         _ => false,
     })
+}
+
+/// The pads of a drum kit.
+pub(super) fn pads() -> impl Iterator<Item = PadNumber> {
+    (0..16).filter_map(|pad| PadNumber::new(pad).ok())
 }

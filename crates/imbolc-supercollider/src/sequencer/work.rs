@@ -71,7 +71,7 @@ impl Part {
         place: Place,
         controls: &[(&'static str, f32)],
     ) -> Self {
-        let mut all = vec![(PARAMETERS, number(self.block.first))];
+        let mut all = vec![(PARAMETERS, bus_number(self.block.first))];
         all.extend_from_slice(controls);
         work.batch.change(work.when, commands::new_synth(&self.name, self.node, place, &all));
         self
@@ -116,6 +116,6 @@ pub(super) fn update_block(work: &mut Work<'_>, block: Block, known: &mut Vec<f3
 
 /// A bus number as the value of a control: exact, as there are fewer than 2^24.
 #[expect(clippy::cast_precision_loss, reason = "below 2^24")]
-pub(super) const fn number(bus: u32) -> f32 {
+pub(super) const fn bus_number(bus: u32) -> f32 {
     bus as f32
 }

@@ -40,14 +40,14 @@ pub(super) struct Definitions {
     wanted: Vec<Definition>,
     /// What the server has not got yet.
     waiting: VecDeque<Definition>,
-    batch: Option<Batch>,
+    batch: Option<SentDefinitions>,
     last_sync: i32,
     /// Why the server refused a definition of this batch.
     reason: Option<String>,
 }
 
 #[derive(Debug)]
-struct Batch {
+struct SentDefinitions {
     definitions: Vec<Definition>,
     sync: i32,
     since: Instant,
@@ -112,7 +112,7 @@ impl Definitions {
         self.last_sync = self.last_sync.wrapping_add(1);
         messages.push(commands::sync(self.last_sync));
         self.reason = None;
-        self.batch = Some(Batch { definitions, sync: self.last_sync, since: now });
+        self.batch = Some(SentDefinitions { definitions, sync: self.last_sync, since: now });
         messages
     }
 

@@ -9,24 +9,28 @@ use std::{
     convert::Infallible,
     io,
     net::{Ipv4Addr, SocketAddr, UdpSocket},
+    ops::ControlFlow,
     path::PathBuf,
     sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender},
     thread,
     time::{Duration, Instant},
 };
 
-use rosc::{OscBundle, OscMessage, OscPacket, OscTime, OscType};
+use rosc::{OscMessage, OscPacket, OscType};
 
 use super::{
-    Audio, BUS_OF_SUPERVISOR, Load, ServerEvent, ServerOptions,
     console::{Said, read_console},
     definitions::{Definitions, TRIALS},
-    files::{FileKey, Files, FoundFile},
-    process::{AudioSystem, ScsynthProcess, describe, pipewire_runs},
+    heart::{HEART, HEART_BUS, heart_definition},
+    osc_packets::{at_once, bus_values, encode_packet, read_messages},
+    scsynth_process::{AudioSystem, ScsynthProcess, describe, pipewire_runs},
+    server_event::{Audio, Load, ServerEvent},
+    server_files::{FoundFile, ServerFiles, WantedFile},
+    server_options::ServerOptions,
 };
 use crate::{
     commands::{self, NodeId, Place},
-    synth_def::{Definition, Graph},
+    synth_def::Definition,
 };
 
 /// How long a boot may take. It takes 0.1 to 6 s.
@@ -61,10 +65,6 @@ const BUSES_OF_MESSAGE: u32 = 2048;
 /// The shortest period in frames: with a shorter one `scsynth` runs and computes nothing.
 const SHORTEST_PERIOD: u32 = 64;
 
-/// The synth that tells whether audio runs: it moves a control bus.
-const HEART: NodeId = NodeId(400);
-const HEART_BUS: u32 = BUS_OF_SUPERVISOR;
-
 /// What arrives at the supervisor.
 #[derive(Debug)]
 pub(super) enum Incoming {
@@ -81,7 +81,7 @@ pub(super) enum Incoming {
 #[derive(Debug)]
 pub(super) enum Request {
     Define(Definition),
-    Load(FileKey),
+    Load(WantedFile),
     Watch { first: u32, count: u32 },
     UseSamples(Option<PathBuf>),
     Restart(String),
@@ -115,7 +115,7 @@ pub(super) struct Supervisor {
     meters: SyncSender<ServerEvent>,
     socket: UdpSocket,
     definitions: Definitions,
-    files: Files,
+    files: ServerFiles,
     watched: (u32, u32),
     /// How many processes were started.
     starts: u32,
@@ -142,10 +142,15 @@ impl Supervisor {
         // The thread notices by then that nobody listens.
         reading.set_read_timeout(Some(Duration::from_millis(500)))?;
         let packets = answers.clone();
-        thread::Builder::new()
-            .name("scsynth-osc".into())
-            .spawn(move || read(&reading, &packets))?;
-        let files = Files::new(options.samples.clone());
+        thread::Builder::new().name("scsynth-osc".into()).spawn(move || {
+            read_messages(&reading, |from, message| {
+                match packets.send(Incoming::Packet(from, message)) {
+                    Ok(()) => ControlFlow::Continue(()),
+                    Err(_) => ControlFlow::Break(()),
+                }
+            });
+        })?;
+        let files = ServerFiles::new(options.samples.clone());
         Ok(Self {
             options,
             system: AudioSystem::Jack,
@@ -258,14 +263,14 @@ impl Supervisor {
 
     /// Waits until a synth moves its control bus: only then is audio computed.
     fn probe(&mut self) -> Result<(), End> {
-        let heart = heart().map_err(End::Failed)?;
+        let heart = heart_definition().map_err(End::Failed)?;
         let mut receive = commands::receive_definition(heart.bytes.to_vec());
         let begin = vec![
             commands::new_synth(&heart.name, HEART, Place::HeadOf(NodeId(0)), &[]),
             commands::new_group(TRIALS, Place::HeadOf(NodeId(0))),
             commands::run(TRIALS, false),
         ];
-        receive.args.push(OscType::Blob(encode(&now(begin))));
+        receive.args.push(OscType::Blob(encode_packet(&at_once(begin))));
         self.send(receive);
         let deadline = Instant::now() + PROBE;
         let mut values = Vec::new();
@@ -274,7 +279,7 @@ impl Supervisor {
             let until = Instant::now() + POLL / 2;
             while Instant::now() < until {
                 if let Heard::Reply(reply) = self.next(until)?
-                    && let Some((HEART_BUS, value)) = buses(&reply)
+                    && let Some((HEART_BUS, value)) = bus_values(&reply)
                 {
                     values.extend(value);
                 }
@@ -323,7 +328,7 @@ impl Supervisor {
                 }
             }
             let Heard::Reply(reply) = self.next(next_poll)? else { continue };
-            match buses(&reply) {
+            match bus_values(&reply) {
                 Some((HEART_BUS, values)) => {
                     let beat = values.first().map_or(0, |value| value.to_bits());
                     if beat != heart {
@@ -375,7 +380,7 @@ impl Supervisor {
             ("/synced", [OscType::Int(number)]) => {
                 let trials = self.definitions.synced(*number);
                 if !trials.is_empty() {
-                    self.send_packet(&now(trials));
+                    self.send_packet(&at_once(trials));
                 }
             }
             ("/g_queryTree.reply", tree) => {
@@ -468,7 +473,7 @@ impl Supervisor {
             Request::Watch { first, count } => self.watched = (first, count.min(8192)),
             Request::UseSamples(directory) => {
                 self.options.samples.clone_from(&directory);
-                self.files = Files::new(directory);
+                self.files = ServerFiles::new(directory);
                 return Err(End::Again("the project has other samples".into()));
             }
             Request::Restart(why) => return Err(End::Again(why)),
@@ -509,7 +514,7 @@ impl Supervisor {
 
     /// A packet that cannot be sent is missed by whoever waits for its answer.
     fn send_packet(&self, packet: &OscPacket) {
-        drop(self.socket.send_to(&encode(packet), (Ipv4Addr::LOCALHOST, self.port)));
+        drop(self.socket.send_to(&encode_packet(packet), (Ipv4Addr::LOCALHOST, self.port)));
     }
 
     fn tell(&self, event: ServerEvent) {
@@ -519,61 +524,4 @@ impl Supervisor {
     fn meter(&self, event: ServerEvent) {
         drop(self.meters.try_send(event));
     }
-}
-
-/// Reads the socket until nobody listens.
-fn read(socket: &UdpSocket, packets: &Sender<Incoming>) {
-    let mut buffer = vec![0; 65_536];
-    loop {
-        match socket.recv_from(&mut buffer) {
-            Ok((size, from)) => {
-                let Ok((_, OscPacket::Message(message))) =
-                    rosc::decoder::decode_udp(&buffer[..size])
-                else {
-                    continue;
-                };
-                if packets.send(Incoming::Packet(from, message)).is_err() {
-                    return;
-                }
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            // Nothing that a datagram causes; it must not become a busy loop.
-            Err(_) => thread::sleep(POLL),
-        }
-    }
-}
-
-/// The definition of the synth that tells whether audio runs.
-fn heart() -> Result<Definition, String> {
-    let graph = Graph::new();
-    let ramp = graph.slow_ramp(graph.constant(7.3), graph.constant(0.0));
-    #[expect(clippy::cast_precision_loss, reason = "a small number")]
-    graph.write_control(HEART_BUS as f32, &[ramp]);
-    graph.finish().map(|built| built.definition).map_err(|error| error.to_string())
-}
-
-/// Messages that are performed together, as soon as possible.
-fn now(messages: Vec<OscMessage>) -> OscPacket {
-    let content = messages.into_iter().map(OscPacket::Message).collect();
-    OscPacket::Bundle(OscBundle { timetag: OscTime { seconds: 0, fractional: 1 }, content })
-}
-
-/// What rosc 0.11 cannot encode is empty: only strings with a zero, which we do not have.
-fn encode(packet: &OscPacket) -> Vec<u8> {
-    rosc::encoder::encode(packet).unwrap_or_default()
-}
-
-/// The values in an answer to [`commands::get_buses`]: the first bus, and its value and those
-/// of the next ones.
-fn buses(reply: &OscMessage) -> Option<(u32, Vec<f32>)> {
-    let ("/c_setn", [OscType::Int(first), OscType::Int(_), values @ ..]) =
-        (reply.addr.as_str(), &*reply.args)
-    else {
-        return None;
-    };
-    let value = |value: &OscType| match value {
-        OscType::Float(value) => *value,
-        _ => 0.0,
-    };
-    Some((u32::try_from(*first).ok()?, values.iter().map(value).collect()))
 }

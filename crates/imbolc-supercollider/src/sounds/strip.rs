@@ -3,15 +3,9 @@
 //! Their parameters are gains, which the sequencer computes.
 
 use crate::{
-    sounds::BUS,
+    sounds::controls::{BUS, METER, TO},
     synth_def::{Built, Graph, TooManyWires},
 };
-
-/// The control that says on which audio bus a part of a strip writes.
-pub const TO: &str = "to";
-
-/// The control that says on which control bus the fader writes its two peaks.
-pub const METER: &str = "meter";
 
 /// A part of a strip.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

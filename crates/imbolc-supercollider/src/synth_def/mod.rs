@@ -21,7 +21,7 @@ use std::{
 
 use self::signal::{Rate, Wire};
 pub use self::{
-    signal::{Input, Signal},
+    signal::{Input, Signal, Stereo},
     units::{Shape, WhenDone},
 };
 

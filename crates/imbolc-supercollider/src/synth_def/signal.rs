@@ -51,6 +51,9 @@ impl fmt::Debug for Signal<'_> {
     }
 }
 
+/// Two channels.
+pub type Stereo<'g> = [Signal<'g>; 2];
+
 /// What can be connected to an input: a number or a signal.
 pub trait Input<'g>: Copy {
     /// The connection.

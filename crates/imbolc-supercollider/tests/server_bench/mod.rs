@@ -15,8 +15,7 @@ use std::{
 
 use imbolc_supercollider::{
     commands,
-    server::{ServerEvent, ServerLink, ServerOptions},
-    server_options::find_program,
+    server::{ServerEvent, ServerLink, ServerOptions, find_program},
 };
 use rosc::{OscBundle, OscMessage, OscPacket, OscTime};
 

@@ -16,7 +16,7 @@ use imbolc_supercollider::{
     commands::{self, NodeId, Place},
     output::Output as _,
     render::{BLOCK, Score, ScoreRun},
-    server_options::find_scsynth,
+    server::find_scsynth,
     sounds::BUS,
     synth_def::{Built, PARAMETERS},
 };

@@ -135,7 +135,7 @@ fn save_song(file: &str) {
 /// Without `scsynth` it is not tested, and says so.
 #[test]
 fn project_is_rendered_by_the_program() {
-    if imbolc_supercollider::server_options::find_scsynth(None).is_none() {
+    if imbolc_supercollider::server::find_scsynth(None).is_none() {
         eprintln!("skipped: scsynth is not installed");
         return;
     }
@@ -160,7 +160,7 @@ fn project_is_rendered_by_the_program() {
 /// Without `scsynth` it is not tested, and says so.
 #[test]
 fn interrupted_rendering_leaves_no_file() {
-    if imbolc_supercollider::server_options::find_scsynth(None).is_none() {
+    if imbolc_supercollider::server::find_scsynth(None).is_none() {
         eprintln!("skipped: scsynth is not installed");
         return;
     }

@@ -3,8 +3,8 @@
 
 use imbolc_net::studio::{Compressor, Gate, Limiter};
 
-use super::{SIXTY_DECIBELS, mixed, peak};
-use crate::sounds::{BusSignals, Stereo};
+use super::common::{SIXTY_DECIBELS, mixed, peak};
+use crate::{sounds::surroundings::BusSignals, synth_def::Stereo};
 
 /// The amplitude that counts as silence.
 const SILENCE: f32 = 1e-7;

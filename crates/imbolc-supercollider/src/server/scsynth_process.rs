@@ -15,8 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::ServerOptions;
-use crate::server_options::{INPUTS, OUTPUTS, find_program, find_scsynth, sizes};
+use super::server_options::{INPUTS, OUTPUTS, ServerOptions, find_program, find_scsynth, sizes};
 
 /// How long a process may take to end by itself.
 const PATIENCE: Duration = Duration::from_millis(500);

@@ -4,6 +4,7 @@
 
 use std::{
     env,
+    ops::RangeInclusive,
     path::{Path, PathBuf},
 };
 
@@ -20,6 +21,22 @@ pub const INPUTS: u32 = 64;
 
 /// Control buses: those of the sequencer, and a few for those who watch the server.
 pub const CONTROL_BUSES: u32 = sequencer::CONTROL_BUSES + 16;
+
+/// The nodes of the supervisor; all others are free to use. Group 0 must not be freed: it
+/// holds the synth that tells whether audio runs.
+pub const NODES_OF_SUPERVISOR: RangeInclusive<i32> = 400..=999;
+
+/// The control bus of the supervisor, the last one.
+pub const BUS_OF_SUPERVISOR: u32 = CONTROL_BUSES - 1;
+
+/// How the server is found and what it may read.
+#[derive(Clone, Debug, Default)]
+pub struct ServerOptions {
+    /// The program; `None` looks for `scsynth` on `PATH`.
+    pub scsynth: Option<PathBuf>,
+    /// The directory of samples; `None` finds none. The server reads no other file.
+    pub samples: Option<PathBuf>,
+}
 
 /// The sizes of the server's tables: for 256 strips at a time, and their voices.
 #[must_use]

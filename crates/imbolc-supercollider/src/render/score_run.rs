@@ -9,7 +9,7 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use crate::server_options;
+use crate::server;
 
 /// A run, which is killed when this is dropped.
 #[derive(Debug)]
@@ -49,7 +49,7 @@ impl ScoreRun {
         (rate, channels): (u32, u32),
     ) -> io::Result<Self> {
         let mut command = Command::new("nice");
-        command.args(["-n", "10"]).arg(scsynth).args(server_options::sizes());
+        command.args(["-n", "10"]).arg(scsynth).args(server::sizes());
         command.args(["-i", "0", "-o", &channels.to_string(), "-N"]);
         command.arg(score).arg("_").arg(output).args([&rate.to_string(), "RAW", "float"]);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());

@@ -1,0 +1,58 @@
+//! Why nothing was rendered.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use super::score_run::RunError;
+
+/// Why nothing was rendered, in one line.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RenderError {
+    /// `scsynth` is not there.
+    #[error("scsynth is not installed (Debian: apt install supercollider-server)")]
+    NoScsynth,
+    /// The sample rate is not possible.
+    #[error("the sample rate must be 8000 to 192000 Hz, not {0}")]
+    Rate(u32),
+    /// What is played has no end.
+    #[error("the music repeats for ever: give its last bar (--to)")]
+    Endless,
+    /// There is nothing to play.
+    #[error("nothing is written")]
+    Nothing,
+    /// The first bar is after the last one.
+    #[error("bar {first} is after the end, which is that of bar {last}")]
+    NoSuchBars {
+        /// The first bar.
+        first: u32,
+        /// The last bar.
+        last: u32,
+    },
+    /// A WAV file holds at most 4 GiB.
+    #[error("too long for a WAV file")]
+    TooLong,
+    /// A file cannot be written.
+    #[error("{}: {why}", .file.display())]
+    File {
+        /// The file.
+        file: PathBuf,
+        /// The reason.
+        why: io::Error,
+    },
+    /// `scsynth` failed.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// It was cancelled.
+    #[error("cancelled")]
+    Cancelled,
+}
+
+impl RenderError {
+    pub(super) fn file(file: &Path) -> impl FnOnce(io::Error) -> Self {
+        let file = file.to_owned();
+        move |why| Self::File { file, why }
+    }
+}
