@@ -46,7 +46,7 @@ pub struct RenderOptions {
     pub out: PathBuf,
     /// The bars.
     pub bars: Bars,
-    /// The sample rate in Hz, 8,000 to 192,000.
+    /// The sample rate in Hz, 44,100 to 192,000: filters take cutoffs up to 20 kHz.
     pub rate: u32,
     /// 32-bit floats instead of 16-bit integers.
     pub float: bool,
@@ -97,7 +97,7 @@ pub enum RenderError {
     #[error("scsynth is not installed (Debian: apt install supercollider-server)")]
     NoScsynth,
     /// The sample rate is not possible.
-    #[error("the sample rate must be 8000 to 192000 Hz, not {0}")]
+    #[error("the sample rate must be 44100 to 192000 Hz, not {0}")]
     Rate(u32),
     /// What is played has no end.
     #[error("the music repeats for ever: give its last bar (--to)")]
@@ -157,7 +157,7 @@ pub fn render(
     progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
 ) -> Result<Rendered, RenderError> {
     let scsynth = find_scsynth(options.scsynth.as_deref()).ok_or(RenderError::NoScsynth)?;
-    if !(8_000..=192_000).contains(&options.rate) {
+    if !(44_100..=192_000).contains(&options.rate) {
         return Err(RenderError::Rate(options.rate));
     }
     let mut watch = Watch { progress, from: 0.0, to: 1.0 };
