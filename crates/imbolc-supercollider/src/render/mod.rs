@@ -76,7 +76,7 @@ pub fn render(
     progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
 ) -> Result<Rendered, RenderError> {
     let scsynth = find_scsynth(options.scsynth.as_deref()).ok_or(RenderError::NoScsynth)?;
-    if !(8_000..=192_000).contains(&options.rate) {
+    if !(44_100..=192_000).contains(&options.rate) {
         return Err(RenderError::Rate(options.rate));
     }
     let mut watch = Watch { progress, from: 0.0, to: 1.0 };

@@ -15,7 +15,7 @@ pub enum RenderError {
     #[error("scsynth is not installed (Debian: apt install supercollider-server)")]
     NoScsynth,
     /// The sample rate is out of range.
-    #[error("the sample rate must be 8000 to 192000 Hz, not {0}")]
+    #[error("the sample rate must be 44100 to 192000 Hz, not {0}")]
     Rate(u32),
     /// The music repeats, so its last bar must be given.
     #[error("the music repeats for ever: give its last bar (--to)")]

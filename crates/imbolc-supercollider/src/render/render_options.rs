@@ -18,7 +18,7 @@ pub struct RenderOptions {
     pub out: PathBuf,
     /// The bars to render; the whole song by default.
     pub bars: Bars,
-    /// The sample rate in Hz, 8,000 to 192,000.
+    /// The sample rate in Hz, 44,100 to 192,000: filters take cutoffs up to 20 kHz.
     pub rate: u32,
     /// 32-bit floats instead of 16-bit integers.
     pub float: bool,

@@ -9,9 +9,10 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use crate::server;
+use crate::server::{self, ending_with_us, find_program};
 
-/// A run, which is killed when this is dropped.
+/// A run, which is killed when this is dropped, or when the thread that started it ends, even
+/// if the program is killed.
 #[derive(Debug)]
 pub struct ScoreRun {
     child: Child,
@@ -48,7 +49,15 @@ impl ScoreRun {
         output: &Path,
         (rate, channels): (u32, u32),
     ) -> io::Result<Self> {
-        let mut command = Command::new("nice");
+        // Where there is no `setpriv`, a program that is killed leaves it running to its end.
+        let mut command = match find_program("setpriv") {
+            Some(setpriv) => {
+                let mut command = ending_with_us(&setpriv);
+                command.arg("nice");
+                command
+            }
+            None => Command::new("nice"),
+        };
         command.args(["-n", "10"]).arg(scsynth).args(server::sizes());
         command.args(["-i", "0", "-o", &channels.to_string(), "-N"]);
         command.arg(score).arg("_").arg(output).args([&rate.to_string(), "RAW", "float"]);

@@ -123,13 +123,14 @@ impl Sequencer {
         now: Timestamp,
         output: &mut dyn Output,
     ) {
-        if let Some(id) = target.instrument() {
+        use InstrumentParameter::{Level, Mute, Pan, Sends, Solo};
+
+        if let Target::Instrument(_, Solo) = target {
+            self.follow_all_gains(when, now, output);
+        } else if let Target::Instrument(id, Level | Pan | Mute | Sends(_)) = target {
+            self.follow_gains([id], when, now, output);
+        } else if let Some(id) = target.instrument() {
             self.prepare(id, when, now, output);
-            if matches!(target, Target::Instrument(_, InstrumentParameter::Solo)) {
-                self.follow_all_gains(when, now, output);
-            } else {
-                self.follow_gains([id], when, now, output);
-            }
         } else if matches!(target, Target::Session(_)) {
             if beat(&self.heard).to_bits() != beat_before.to_bits() {
                 for id in self.tempo_followers() {

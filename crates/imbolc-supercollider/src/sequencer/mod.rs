@@ -304,9 +304,14 @@ impl Sequencer {
             self.batch.push(When::Now, commands::free_all(group));
         }
         let old = std::mem::replace(&mut self.server, ServerSide::new(self.audio));
-        let ServerSide { has_begun, nodes, files, parts, prepared, mixer, .. } = old;
+        let ServerSide { has_begun, nodes, mut numbers, files, parts, prepared, mixer, .. } = old;
+        for strip in old.strips.values() {
+            let meter = allocation::strip_meter(strip.number());
+            self.batch.push(When::Now, commands::set_buses(meter, &[0.0; 2]));
+            numbers.give_back(strip.number(), now);
+        }
         let new = ServerSide::new(self.audio);
-        self.server = ServerSide { has_begun, nodes, parts, files, prepared, ..new };
+        self.server = ServerSide { has_begun, nodes, numbers, parts, files, prepared, ..new };
         self.server.mixer.keep_numbers(mixer);
         self.follow_mixer(When::Now, now, output);
         self.batch.send(output);

@@ -68,6 +68,8 @@ pub(super) struct Rack {
     guard: NodeId,
     effects: Vec<RackEffect>,
     fader: Part,
+    /// The first of the two control buses with its peaks.
+    meter: u32,
 }
 
 #[derive(Debug)]
@@ -112,7 +114,8 @@ impl Rack {
             (METER, bus_number(place.meter)),
         ];
         let fader = fader.create(work, Place::TailOf(group), &controls);
-        Some(Self { group, bus: place.bus, guard, effects: Vec::new(), fader })
+        let (bus, meter) = (place.bus, place.meter);
+        Some(Self { group, bus, guard, effects: Vec::new(), fader, meter })
     }
 
     /// Adds a send with its own gains.
@@ -204,6 +207,8 @@ impl Rack {
     /// Frees the group with all that is in it.
     pub(super) fn free(self, work: &mut Work<'_>) {
         work.batch.change(work.when, commands::free(self.group));
+        // Its last peaks would be those of the next strip there.
+        work.batch.change(work.when, commands::set_buses(self.meter, &[0.0; 2]));
         self.effects.into_iter().for_each(|effect| effect.part.give_back(work));
         self.fader.give_back(work);
     }

@@ -25,7 +25,7 @@ pub use self::{
     server_event::{Audio, Load, ServerEvent},
     server_options::{
         AUDIO_BUSES, BUS_OF_SUPERVISOR, CONTROL_BUSES, INPUTS, NODES_OF_SUPERVISOR, OUTPUTS,
-        ServerOptions, find_program, find_scsynth, sizes,
+        ServerOptions, ending_with_us, find_program, find_scsynth, sizes,
     },
 };
 use self::{

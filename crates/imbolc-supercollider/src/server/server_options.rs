@@ -1,4 +1,4 @@
-//! The program `scsynth`, and its options live and offline.
+//! The program `scsynth`, how it is started, and its options live and offline.
 //!
 //! Nothing is started here.
 
@@ -6,12 +6,17 @@ use std::{
     env,
     ops::RangeInclusive,
     path::{Path, PathBuf},
+    process::{self, Command},
 };
 
 use crate::{sequencer, synth_def};
 
 /// Audio buses, outputs included.
 pub const AUDIO_BUSES: u32 = 4096;
+
+/// Starts `"$@"` without core dumps (`scsynth` aborts without JACK), unless the parent whose
+/// death it would follow is dead already.
+const GUARD: &str = r#"ulimit -c 0; [ "$PPID" = "$0" ] && exec "$@""#;
 
 /// Output channels of the sound card; the first two are the master.
 pub const OUTPUTS: u32 = 8;
@@ -72,4 +77,30 @@ pub fn find_program(name: &str) -> Option<PathBuf> {
     env::split_paths(&env::var_os("PATH")?)
         .map(|folder| folder.join(name))
         .find(|path| path.is_file())
+}
+
+/// The beginning of a command, up to the program that is to be started by the program
+/// `setpriv`: it is killed when the thread that starts it ends, even if that is killed.
+#[must_use]
+pub fn ending_with_us(setpriv: &Path) -> Command {
+    let mut command = Command::new(setpriv);
+    command.args(["--pdeathsig", "KILL", "sh", "-c", GUARD]);
+    command.arg(process::id().to_string());
+    command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A parent that died before its death was being followed is noticed.
+    #[test]
+    fn nothing_is_started_for_a_parent_that_is_dead() {
+        let run = |parent: u32| {
+            let parent = parent.to_string();
+            Command::new("sh").args(["-c", GUARD, &parent, "true"]).status().unwrap()
+        };
+        assert!(run(process::id()).success());
+        assert!(!run(1).success());
+    }
 }
