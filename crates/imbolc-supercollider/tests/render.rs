@@ -179,6 +179,21 @@ fn bars_are_cut_out() {
 }
 
 #[test]
+fn target_that_cannot_be_written_is_told_by_its_own_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("gone/mix.wav");
+    let Some(error) = fails(&one_bar(), |options| options.out = out.clone()) else { return };
+    let gone = out.parent().unwrap().display().to_string();
+    assert_eq!(error.to_string(), format!("{gone}: No such file or directory (os error 2)"));
+    // What is there and no file would be replaced.
+    let device = folder.path().join("device.wav");
+    let _bound = std::os::unix::net::UnixListener::bind(&device).unwrap();
+    let error = fails(&one_bar(), |options| options.out = device.clone()).unwrap();
+    assert_eq!(error.to_string(), format!("{}: not a file", device.display()));
+    assert!(!device.is_file());
+}
+
+#[test]
 fn neither_click_nor_loop_is_rendered() {
     let mut state = one_bar();
     let Some(plain) = Recording::of(&state, |_| {}) else { return };

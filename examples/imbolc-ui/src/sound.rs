@@ -60,8 +60,15 @@ pub fn render_project(
     goes_on: &dyn Fn() -> ControlFlow<()>,
 ) -> Result<String, String> {
     let failed = |why: &dyn std::fmt::Display| format!("{}: {why}", project.display());
+    if !project.is_file() {
+        return Err(failed(&"no such file"));
+    }
+    let out = arguments.out.clone().unwrap_or_default();
+    if !out.extension().is_some_and(|kind| kind.eq_ignore_ascii_case("wav")) {
+        return Err(format!("{}: only WAV is written: its name ends in .wav", out.display()));
+    }
     let studio = projects::read(project).map_err(|error| failed(&error))?;
-    let mut options = RenderOptions::new(arguments.out.clone().unwrap_or_default());
+    let mut options = RenderOptions::new(out);
     options.bars = Bars { first: arguments.from, last: arguments.to };
     options.rate = arguments.rate;
     options.float = arguments.float;

@@ -61,30 +61,32 @@ pub fn examine(options: &ServerOptions, tone: bool) -> Vec<Finding> {
 
 fn installed(options: &ServerOptions) -> Vec<Finding> {
     let scsynth = match find_scsynth(options.scsynth.as_deref()) {
-        Some(path) => good("SuperCollider", format!("{} at {}", version(&path), path.display())),
-        None => bad("SuperCollider", "not found: apt install supercollider-server"),
+        Ok(path) => match version(&path) {
+            Some(version) => good("program", format!("{version} at {}", path.display())),
+            None => bad("program", &format!("{} tells no version", path.display())),
+        },
+        Err(why) => bad("program", &why.to_string()),
     };
     let setpriv = match find_program("setpriv") {
         Some(path) => good("setpriv", path.display().to_string()),
-        None => bad("setpriv", "not found: apt install util-linux"),
+        None => bad("setpriv", "not installed: apt install util-linux"),
     };
     vec![scsynth, setpriv]
 }
 
 /// The first line of `scsynth -v`, without where it was built.
-fn version(scsynth: &Path) -> String {
-    let output = Command::new(scsynth).arg("-v").output();
-    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
-    let text = text.unwrap_or_default();
-    let version = text.lines().next().and_then(|line| line.split(" (").next()).unwrap_or_default();
-    if version.is_empty() { "unknown version".into() } else { version.into() }
+fn version(scsynth: &Path) -> Option<String> {
+    let output = Command::new(scsynth).arg("-v").output().ok()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let version = text.lines().next()?.split(" (").next()?;
+    version.starts_with("scsynth").then(|| version.to_owned())
 }
 
 /// PipeWire that does not run is no problem, because JACK may run.
 fn pipewire() -> Finding {
     let state = match (pipewire_runs(), find_program("pw-jack")) {
         (true, _) => "runs, used unless JACK runs",
-        (false, Some(_)) => "does not run",
+        (false, Some(_)) => "does not run: JACK alone is tried",
         (false, None) => "does not run, or not as JACK: apt install pipewire-jack",
     };
     good("PipeWire", state.into())

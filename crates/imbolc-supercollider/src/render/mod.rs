@@ -17,7 +17,7 @@ mod stems;
 mod wav;
 
 use std::{
-    fs,
+    fs, io,
     ops::ControlFlow,
     path::{Path, PathBuf},
     thread,
@@ -75,9 +75,13 @@ pub fn render(
     options: &RenderOptions,
     progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
 ) -> Result<Rendered, RenderError> {
-    let scsynth = find_scsynth(options.scsynth.as_deref()).ok_or(RenderError::NoScsynth)?;
+    let scsynth = find_scsynth(options.scsynth.as_deref())?;
     if !(44_100..=192_000).contains(&options.rate) {
         return Err(RenderError::Rate(options.rate));
+    }
+    // A device would be replaced by the file.
+    if options.out.metadata().is_ok_and(|there| !there.is_file()) {
+        return Err(RenderError::file(&options.out)(io::Error::other("not a file")));
     }
     let mut watch = Watch { progress, from: 0.0, to: 1.0 };
     let work = HiddenFolder::beside(&options.out)?;

@@ -16,7 +16,7 @@ mod server_files;
 mod server_options;
 mod supervisor;
 
-use std::{path::PathBuf, sync::mpsc, thread};
+use std::{sync::mpsc, thread};
 
 use imbolc_net::studio::Content;
 
@@ -24,8 +24,8 @@ pub(crate) use self::scsynth_process::pipewire_runs;
 pub use self::{
     server_event::{Audio, Load, ServerEvent},
     server_options::{
-        AUDIO_BUSES, BUS_OF_SUPERVISOR, CONTROL_BUSES, INPUTS, NODES_OF_SUPERVISOR, OUTPUTS,
-        ServerOptions, ending_with_us, find_program, find_scsynth, sizes,
+        AUDIO_BUSES, BUS_OF_SUPERVISOR, CONTROL_BUSES, INPUTS, NODES_OF_SUPERVISOR, NoScsynth,
+        OUTPUTS, ServerOptions, ending_with_us, find_program, find_scsynth, sizes,
     },
 };
 use self::{
@@ -92,11 +92,6 @@ impl ServerLink {
     /// Asks for the values of `count` control buses, at most 8,192, about 30 times a second.
     pub fn watch(&self, first: u32, count: u32) {
         self.ask(Request::Watch { first, count });
-    }
-
-    /// Starts the server again with another directory of samples. All files are forgotten.
-    pub fn use_samples(&self, directory: Option<PathBuf>) {
-        self.ask(Request::UseSamples(directory));
     }
 
     /// Restarts the server. `why` is reported as [`ServerEvent::Down`].

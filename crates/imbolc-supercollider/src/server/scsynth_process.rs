@@ -4,19 +4,19 @@
 
 use std::{
     env,
-    ffi::{OsStr, OsString},
+    ffi::OsString,
     fs,
     io::{self, PipeReader},
     net::{Ipv4Addr, UdpSocket},
     os::unix::process::{CommandExt as _, ExitStatusExt as _},
-    path::{Path, PathBuf},
+    path::Path,
     process::{Child, ExitStatus, Stdio},
     thread,
     time::{Duration, Instant},
 };
 
 use super::server_options::{
-    INPUTS, OUTPUTS, ServerOptions, ending_with_us, find_program, find_scsynth, sizes,
+    INPUTS, NoScsynth, OUTPUTS, ServerOptions, ending_with_us, find_program, find_scsynth, sizes,
 };
 
 /// How long a process may take to end by itself.
@@ -44,10 +44,8 @@ impl AudioSystem {
 /// Why no process could be started.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StartError {
-    #[error("SuperCollider is not installed: apt install supercollider-server")]
-    NotInstalled,
-    #[error("no program {0}")]
-    NotThere(PathBuf),
+    #[error(transparent)]
+    NoScsynth(#[from] NoScsynth),
     #[error("setpriv is not installed: apt install util-linux")]
     NoSetpriv,
     #[error("scsynth cannot be started: {0}")]
@@ -68,9 +66,7 @@ impl ScsynthProcess {
         options: &ServerOptions,
         system: AudioSystem,
     ) -> Result<(Self, PipeReader), StartError> {
-        let scsynth = find_scsynth(options.scsynth.as_deref()).ok_or_else(|| {
-            options.scsynth.clone().map_or(StartError::NotInstalled, StartError::NotThere)
-        })?;
+        let scsynth = find_scsynth(options.scsynth.as_deref())?;
         let setpriv = find_program("setpriv").ok_or(StartError::NoSetpriv)?;
         let port = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
         let (reader, writer) = io::pipe()?;
@@ -146,8 +142,7 @@ fn arguments(port: u16, samples: Option<&Path>) -> Vec<OsString> {
     arguments.extend(channels.map(OsString::from));
     arguments.extend(sizes().into_iter().map(OsString::from));
     // Any program of this computer can send to the port, also what writes files.
-    let files = samples.and_then(|directory| directory.canonicalize().ok());
-    let files = files.as_deref().map_or_else(|| OsStr::new("/nonexistent"), Path::as_os_str);
+    let files = samples.unwrap_or(Path::new("/nonexistent"));
     arguments.extend(["-P".into(), files.into()]);
     arguments
 }

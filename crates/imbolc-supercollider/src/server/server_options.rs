@@ -62,12 +62,26 @@ pub fn sizes() -> Vec<String> {
     .collect()
 }
 
-/// The program: `given` if it is a file, otherwise the first `scsynth` on PATH.
-#[must_use]
-pub fn find_scsynth(given: Option<&Path>) -> Option<PathBuf> {
+/// Why there is no `scsynth`, in one line.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoScsynth {
+    /// It is not on PATH.
+    #[error("SuperCollider is not installed: apt install supercollider-server")]
+    NotInstalled,
+    /// The program that was named is no file.
+    #[error("no program {0}")]
+    NotThere(PathBuf),
+}
+
+/// The program: `given` if there is one, otherwise the first `scsynth` on PATH.
+///
+/// # Errors
+/// If it is not there.
+pub fn find_scsynth(given: Option<&Path>) -> Result<PathBuf, NoScsynth> {
     match given {
-        Some(path) => path.is_file().then(|| path.to_owned()),
-        None => find_program("scsynth"),
+        Some(path) if path.is_file() => Ok(path.to_owned()),
+        Some(path) => Err(NoScsynth::NotThere(path.to_owned())),
+        None => find_program("scsynth").ok_or(NoScsynth::NotInstalled),
     }
 }
 

@@ -10,7 +10,7 @@ use std::{
     io,
     net::{Ipv4Addr, SocketAddr, UdpSocket},
     ops::ControlFlow,
-    path::PathBuf,
+    path,
     sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender},
     thread,
     time::{Duration, Instant},
@@ -83,7 +83,6 @@ pub(super) enum Request {
     Define(Definition),
     Load(WantedFile),
     Watch { first: u32, count: u32 },
-    UseSamples(Option<PathBuf>),
     Restart(String),
     Stop,
 }
@@ -153,6 +152,9 @@ impl Supervisor {
                 }
             });
         })?;
+        // It may be created later, and `scsynth` 3.13 compares paths as texts.
+        let samples = options.samples.and_then(|directory| path::absolute(directory).ok());
+        let options = ServerOptions { samples, ..options };
         let files = ServerFiles::new(options.samples.clone());
         Ok(Self {
             options,
@@ -474,11 +476,6 @@ impl Supervisor {
                 }
             }
             Request::Watch { first, count } => self.watched = (first, count.min(8192)),
-            Request::UseSamples(directory) => {
-                self.options.samples.clone_from(&directory);
-                self.files = ServerFiles::new(directory);
-                return Err(End::Again("the project has other samples".into()));
-            }
             Request::Restart(why) => return Err(End::Again(why)),
             Request::Stop => return Err(End::Stop),
         }
