@@ -49,11 +49,12 @@ pub fn lanes(bench: &mut Bench) {
 fn measure(bench: &mut Bench, key: String, what: &str, state: StudioState, limit: f64) {
     let lasts = Duration::from_secs(if bench.quick { 1 } else { 4 });
     let rounds = if bench.quick { 1 } else { 5 };
-    let silent = fixture::alone_in(state.clone());
-    let [silent, _] = playing(&silent, rounds, lasts, || Duration::ZERO);
-    let Some(room) = Room::open(state) else { return };
+    let Some(room) = Room::open(state.clone()) else { return };
     let scsynth = room.bench.scsynth();
     let [ours, server] = playing(&*room.studio, rounds, lasts, || cpu::of(scsynth));
+    drop(room);
+    let silent = fixture::alone_in(state);
+    let [silent, _] = playing(&silent, rounds, lasts, || Duration::ZERO);
     let what = format!(
         "{what}: CPU use of the session and the engine without \
          `scsynth`, least of {rounds} times {lasts:?}"
