@@ -39,7 +39,7 @@ const MAX_LEAVING: f64 = 10e6;
 
 pub fn measure(bench: &mut Bench) {
     let Some(jack) = server_bench::Bench::alone(256) else { return };
-    let (rounds, turns) = if bench.quick { (3, 8) } else { (10, 60) };
+    let (rounds, turns) = if bench.quick { (2, 6) } else { (10, 60) };
     let server = another_port(&jack);
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
