@@ -37,7 +37,7 @@ fn without_jack_the_doctor_says_so() {
 }
 
 #[test]
-fn what_is_not_installed_is_told_with_its_command() {
+fn missing_programs_are_named_with_their_command() {
     let lines = run_alone("child_without_programs", &[("PATH", "")]);
     let expected = [
         "program: SuperCollider is not installed: apt install supercollider-server",

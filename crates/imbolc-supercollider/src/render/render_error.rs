@@ -1,4 +1,4 @@
-//! Why nothing was rendered.
+//! The errors of a rendering.
 
 use std::{
     io,
@@ -8,17 +8,17 @@ use std::{
 use super::score_run::RunError;
 use crate::server::NoScsynth;
 
-/// Why nothing was rendered, in one line.
+/// Why nothing was rendered. Each is shown in one line.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RenderError {
-    /// `scsynth` is not there.
+    /// `scsynth` is not installed, or not where the options say.
     #[error(transparent)]
     NoScsynth(#[from] NoScsynth),
-    /// The sample rate is not possible.
-    #[error("the sample rate must be 8000 to 192000 Hz, not {0}")]
+    /// The sample rate is out of range.
+    #[error("the sample rate must be 44100 to 192000 Hz, not {0}")]
     Rate(u32),
-    /// What is played has no end.
+    /// The music repeats, so its last bar must be given.
     #[error("the music repeats for ever: give its last bar (--to)")]
     Endless,
     /// There is nothing to play.
@@ -46,7 +46,7 @@ pub enum RenderError {
     /// `scsynth` failed.
     #[error(transparent)]
     Run(#[from] RunError),
-    /// It was cancelled.
+    /// `progress` has returned `Break`.
     #[error("cancelled")]
     Cancelled,
 }
