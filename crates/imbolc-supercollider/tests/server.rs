@@ -52,7 +52,7 @@ fn of_unit(name: &str, class: &str, seconds: f32) -> Definition {
     bytes.extend([-1_i32, 0, -1, 1, -1, 1].map(i32::to_be_bytes).concat());
     bytes.push(2);
     bytes.extend([0, 0]);
-    Definition { name: name.into(), bytes: bytes.into() }
+    Definition::encoded(name, bytes)
 }
 
 fn is_up(event: &ServerEvent) -> bool {
@@ -124,7 +124,7 @@ fn late_bundles_are_counted() {
 fn definitions_of_300_kb_are_loaded() {
     let Some(mut bench) = Bench::start(256) else { return };
     let definitions: Vec<_> = (0..100).map(large).collect();
-    let bytes: usize = definitions.iter().map(|definition| definition.bytes.len()).sum();
+    let bytes: usize = definitions.iter().map(|definition| definition.bytes().len()).sum();
     assert!(bytes > 300_000, "{bytes}");
     definitions.iter().for_each(|definition| bench.link().define(definition));
     let last = definitions.last().unwrap().clone();
@@ -145,7 +145,7 @@ fn a_refused_definition_is_told_and_never_defined() {
     let Some(mut bench) = Bench::start(256) else { return };
     let good = large(1);
     let unknown = of_unit("unknown", "NoSuchUnit", 1.0);
-    let garbage = Definition { name: "garbage".into(), bytes: b"SCgf garbage".to_vec().into() };
+    let garbage = Definition::encoded("garbage", b"SCgf garbage".to_vec());
     for definition in [&unknown, &garbage, &good] {
         bench.link().define(definition);
     }

@@ -92,9 +92,10 @@ impl Sequencer {
             return;
         };
         let buses = &server.mixer;
+        let old = server.prepared.remove(&id);
         let (mut prepared, files) = server.files.build(output, |files| {
             let around = Surroundings { beat: beat(heard), files, buses, offline: options.offline };
-            PreparedInstrument::of(heard, id, instrument, &around, &mut |error| {
+            PreparedInstrument::of(heard, (id, instrument), &around, old.as_ref(), &mut |error| {
                 troubles.say(format!("{}: {error}", instrument.name));
             })
         });
@@ -125,7 +126,9 @@ impl Sequencer {
         output: &mut dyn Output,
     ) {
         if let Some(id) = target.instrument() {
-            self.prepare(id, when, now, output);
+            if !is_gain(target) {
+                self.prepare(id, when, now, output);
+            }
             if matches!(target, Target::Instrument(_, InstrumentParameter::Solo)) {
                 self.follow_all_gains(when, now, output);
             } else {
@@ -211,4 +214,11 @@ impl Sequencer {
             server.incomplete.insert(StripId::Master);
         }
     }
+}
+
+/// Whether a parameter is part of nothing but the gains of an instrument.
+const fn is_gain(target: Target) -> bool {
+    use InstrumentParameter::{Level, Mute, Pan, Sends, Solo};
+
+    matches!(target, Target::Instrument(_, Level | Pan | Mute | Solo | Sends(_)))
 }

@@ -264,7 +264,7 @@ impl Supervisor {
     /// Waits until a synth moves its control bus: only then is audio computed.
     fn probe(&mut self) -> Result<(), End> {
         let heart = heart_definition().map_err(End::Failed)?;
-        let mut receive = commands::receive_definition(heart.bytes.to_vec());
+        let mut receive = commands::receive_definition(heart.bytes());
         let begin = vec![
             commands::new_synth(&heart.name, HEART, Place::HeadOf(NodeId(0)), &[]),
             commands::new_group(TRIALS, Place::HeadOf(NodeId(0))),
