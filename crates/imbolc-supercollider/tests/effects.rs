@@ -271,7 +271,7 @@ fn broken_sine(graph: &Graph) -> Stereo<'_> {
     let moment = time.greater(0.1) * time.less(0.11);
     // Nothing divided by nothing.
     let there = 1.0 - moment;
-    let unbroken = there / there;
+    let unbroken = there / (1.0 - moment);
     sine(graph).map(|channel| channel * unbroken)
 }
 

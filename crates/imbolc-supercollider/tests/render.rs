@@ -10,6 +10,8 @@ use std::{
     ops::ControlFlow,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
+    process::{Command, Stdio},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -18,12 +20,15 @@ use imbolc_net::{
     studio::{
         ArrangementSetting, AtEnd, AutomationAction, BusId, ChainSetting, ChainedPatterns,
         ClickSetting, ClipAction, ClipId, ConvolutionSetting, Curve, DrumAction, DrumSetting,
-        EffectKind, EffectSetting, EnvelopeSetting, InstrumentParameter, InstrumentSetting,
-        LoopRegion, MixerSetting, NetworkAction, PadSetting, PadSound, PatternId, PatternSetting,
-        PianoRollAction, PlacementAction, PlacementId, PlayMode, Point, SessionSetting, SlotId,
-        SourceKind, Step, StudioState, Target, TrackSetting, TransportAction,
+        EffectKind, EffectSetting, EnvelopeSetting, FilterKind, FilterSetting, InstrumentParameter,
+        InstrumentSetting, LoopRegion, MixerSetting, NetworkAction, PadSetting, PadSound,
+        PatternId, PatternSetting, PianoRollAction, PlacementAction, PlacementId, PlayMode, Point,
+        SessionSetting, SlotId, SourceKind, Step, StudioState, Target, TrackSetting,
+        TransportAction,
     },
-    util::quantity::{Amount, CountIn, NoteLength, PadNumber, Pitch, Seconds, StepNumber, Ticks},
+    util::quantity::{
+        Amount, CountIn, Decibels, Hertz, NoteLength, PadNumber, Pitch, Seconds, StepNumber, Ticks,
+    },
 };
 use imbolc_supercollider::render::{Bars, RenderError, RenderOptions, render};
 use studio::{Recording, act, add, files_in, named, set, write};
@@ -122,7 +127,7 @@ fn drums() -> StudioState {
 }
 
 #[test]
-fn what_repeats_for_ever_needs_a_last_bar() {
+fn endless_music_needs_a_last_bar() {
     let mut state = drums();
     let Some(error) = fails(&state, |_| {}) else { return };
     assert!(matches!(error, RenderError::Endless), "{error}");
@@ -171,6 +176,21 @@ fn bars_are_cut_out() {
     let error = fails(&state, |options| options.bars = bars).unwrap();
     assert!(matches!(error, RenderError::NoSuchBars { first: 9, last: 3 }), "{error}");
     assert!(matches!(fails(&StudioState::starter(), |_| {}), Some(RenderError::Nothing)));
+}
+
+#[test]
+fn target_that_cannot_be_written_is_told_by_its_own_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("gone/mix.wav");
+    let Some(error) = fails(&one_bar(), |options| options.out = out.clone()) else { return };
+    let gone = out.parent().unwrap().display().to_string();
+    assert_eq!(error.to_string(), format!("{gone}: No such file or directory (os error 2)"));
+    // What is there and no file would be replaced.
+    let device = folder.path().join("device.wav");
+    let _bound = std::os::unix::net::UnixListener::bind(&device).unwrap();
+    let error = fails(&one_bar(), |options| options.out = device.clone()).unwrap();
+    assert_eq!(error.to_string(), format!("{}: not a file", device.display()));
+    assert!(!device.is_file());
 }
 
 #[test]
@@ -340,6 +360,25 @@ fn stems_are_as_many_as_play_and_as_long_as_the_mix() {
 }
 
 #[test]
+fn stems_of_a_further_run_are_those_of_the_mix() {
+    // A run makes 32 stems. The noise of each is another one, but the same in every run.
+    let mut state = StudioState::default();
+    for number in 1..=34 {
+        let id = add(&mut state, number, "Noise", SourceKind::Noise);
+        set(&mut state, id, InstrumentSetting::Level(Decibels::of(-40.0)));
+        write(&mut state, id, &[(number * 20, 48, 400)]);
+    }
+    let Some(song) = Recording::of(&state, |_| {}) else { return };
+    let mut rest = song.mix.left().to_vec();
+    for number in 1..=34 {
+        let stem = song.stem(&format!("{number:02} Noise"));
+        assert!(stem.peak(0..BAR) > -60.0, "{number}");
+        rest.iter_mut().zip(stem.left()).for_each(|(rest, own)| *rest -= own);
+    }
+    assert!(peak(&rest) < -110.0, "{}", peak(&rest));
+}
+
+#[test]
 fn cancelled_rendering_leaves_no_file() {
     if scsynth().is_none() {
         return;
@@ -371,7 +410,7 @@ fn impostor(folder: &Path, script: &str) -> PathBuf {
 }
 
 #[test]
-fn what_scsynth_says_counts_and_not_its_status() {
+fn messages_of_scsynth_count_and_not_its_status() {
     let folder = tempfile::tempdir().unwrap();
     let state = one_bar();
     for (script, told) in [
@@ -389,7 +428,7 @@ fn what_scsynth_says_counts_and_not_its_status() {
 }
 
 #[test]
-fn what_cannot_be_written_is_told_in_a_line() {
+fn file_that_cannot_be_written_is_an_error_of_one_line() {
     let state = one_bar();
     let nowhere = PathBuf::from("/nonexistent/scsynth");
     let missing = fails(&state, |options| options.scsynth = Some(nowhere));
@@ -412,12 +451,69 @@ fn what_cannot_be_written_is_told_in_a_line() {
 }
 
 #[test]
+fn rates_below_those_of_the_filters_are_refused() {
+    for rate in [0, 8_000, 44_099, 192_001, u32::MAX] {
+        let Some(error) = fails(&one_bar(), |options| options.rate = rate) else { return };
+        assert!(matches!(error, RenderError::Rate(_)), "{error}");
+    }
+    // At the lowest, the highest cutoff is as stable as any.
+    let mut state = one_bar();
+    for setting in [
+        FilterSetting::Kind(FilterKind::LowPass),
+        FilterSetting::Cutoff(Hertz::MAX),
+        FilterSetting::Resonance(Amount::MAX),
+    ] {
+        set(&mut state, InstrumentId(1), InstrumentSetting::Filter(setting));
+    }
+    let song = Recording::of(&state, |options| options.rate = 44_100).unwrap();
+    assert!((-30.0..-3.0).contains(&song.rendered.peak.get()), "{:?}", song.rendered.peak);
+}
+
+/// Options for a program that runs for a minute, and the file in which its id will be.
+fn slow(folder: &Path) -> (RenderOptions, PathBuf) {
+    let pid = folder.join("pid");
+    let script = format!("echo $$ > {0}.new; mv {0}.new {0}; exec sleep 60", pid.display());
+    let mut options = RenderOptions::new(folder.join("mix.wav"));
+    options.scsynth = Some(impostor(folder, &script));
+    (options, pid)
+}
+
+/// Waits for something at most so long.
+fn within(seconds: u64, what: &str, is: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !is() {
+        assert!(start.elapsed() < Duration::from_secs(seconds), "{what}");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn no_rendering_outlives_a_program_that_is_killed() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "child_that_renders", "--ignored"]).env("FOLDER", folder.path());
+    let mut child = command.stdout(Stdio::null()).spawn().unwrap();
+    let pid = folder.path().join("pid");
+    within(60, "it starts", || pid.exists());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let pid = fs::read_to_string(pid).unwrap();
+    // A process that nobody has waited for is there as a zombie, without a command line.
+    let file = Path::new("/proc").join(pid.trim()).join("cmdline");
+    within(2, "it lives", || fs::read(&file).map_or(true, |line| line.is_empty()));
+}
+
+#[test]
+#[ignore = "run by another test in a process of its own"]
+fn child_that_renders() {
+    let (options, _) = slow(Path::new(&std::env::var_os("FOLDER").unwrap()));
+    let _ = render(&one_bar(), &options, &mut |_| ControlFlow::Continue(()));
+}
+
+#[test]
 fn cancelled_rendering_leaves_no_process() {
     let folder = tempfile::tempdir().unwrap();
-    let pid = folder.path().join("pid");
-    let script = format!("echo $$ > {0}.new; mv {0}.new {0}; exec sleep 60", pid.display());
-    let mut options = RenderOptions::new(folder.path().join("mix.wav"));
-    options.scsynth = Some(impostor(folder.path(), &script));
+    let (options, pid) = slow(folder.path());
     let start = Instant::now();
     let result = render(&one_bar(), &options, &mut |_| {
         if pid.exists() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }

@@ -12,7 +12,6 @@ use imbolc_net::{
 };
 use imbolc_supercollider::{
     engine::SuperColliderEngine,
-    render::RenderError,
     server::{ServerOptions, find_scsynth},
 };
 
@@ -45,13 +44,8 @@ pub fn from_arguments(arguments: &Arguments) -> Result<Start, String> {
         return Err("--own needs --connect or --discover".into());
     }
     check_interface(arguments)?;
-    if arguments.engine == EngineChoice::Supercollider
-        && find_scsynth(arguments.scsynth.as_deref()).is_none()
-    {
-        return Err(match &arguments.scsynth {
-            Some(given) => format!("no program {}", given.display()),
-            None => RenderError::NoScsynth.to_string(),
-        });
+    if arguments.engine == EngineChoice::Supercollider {
+        find_scsynth(arguments.scsynth.as_deref()).map_err(|why| why.to_string())?;
     }
     if arguments.doctor {
         return Ok(Start::Doctor);

@@ -2,8 +2,8 @@
 //!
 //! The sequencer of the live engine writes a [`Score`], which `scsynth -N` plays faster than
 //! time into a file of samples; that file is cut and written as WAV. All files grow in hidden
-//! directories beside their targets, and are moved to their places when all are complete: what
-//! fails or is cancelled leaves no file.
+//! directories beside their targets, and are moved to their places when all are complete: a
+//! rendering that fails or is cancelled leaves no file.
 
 mod perform;
 mod progress;
@@ -17,7 +17,7 @@ mod stems;
 mod wav;
 
 use std::{
-    fs,
+    fs, io,
     ops::ControlFlow,
     path::{Path, PathBuf},
     thread,
@@ -42,10 +42,10 @@ use self::{
 };
 use crate::{server::find_scsynth, sounds::output_delay};
 
-/// How often a run of `scsynth` is looked after.
+/// How often a run of `scsynth` is polled.
 const LOOK: Duration = Duration::from_millis(10);
 
-/// What was rendered.
+/// The result of a rendering.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rendered {
     /// The length in samples of each channel.
@@ -54,7 +54,7 @@ pub struct Rendered {
     pub peak: Decibels,
     /// The files of the stems.
     pub stems: Vec<PathBuf>,
-    /// What could not be played, in one line each.
+    /// Problems, one line each: sounds and files that could not be played.
     pub troubles: Vec<String>,
 }
 
@@ -62,8 +62,8 @@ pub struct Rendered {
 /// below −90 dB, at most 30 s. `progress` is called from time to time and cancels by `Break`.
 ///
 /// Without a given last bar, the song ends with the bar of the last written event: a note of a
-/// track, a placement, a point of a lane, or the first round of a pattern chain. What repeats,
-/// such as a drum pattern, is played until then. The click is not heard, and the loop of the
+/// track, a placement, a point of a lane, or the first round of a pattern chain. Repeating parts,
+/// such as a drum pattern, are played until then. The click is not heard, and the loop of the
 /// transport is not played.
 ///
 /// The same project gives the same samples each time.
@@ -75,9 +75,13 @@ pub fn render(
     options: &RenderOptions,
     progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
 ) -> Result<Rendered, RenderError> {
-    let scsynth = find_scsynth(options.scsynth.as_deref()).ok_or(RenderError::NoScsynth)?;
-    if !(8_000..=192_000).contains(&options.rate) {
+    let scsynth = find_scsynth(options.scsynth.as_deref())?;
+    if !(44_100..=192_000).contains(&options.rate) {
         return Err(RenderError::Rate(options.rate));
+    }
+    // A device would be replaced by the file.
+    if options.out.metadata().is_ok_and(|there| !there.is_file()) {
+        return Err(RenderError::file(&options.out)(io::Error::other("not a file")));
     }
     let mut watch = Watch { progress, from: 0.0, to: 1.0 };
     let work = HiddenFolder::beside(&options.out)?;
@@ -121,7 +125,7 @@ pub fn render(
     Ok(rendered)
 }
 
-/// Plays a song once and returns its sound, and what could not be played.
+/// Plays a song once, and returns the recording and the problems.
 fn record(
     scsynth: &Path,
     (song, stems): (&Song, &[Stem]),

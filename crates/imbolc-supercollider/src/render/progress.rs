@@ -7,11 +7,11 @@ use super::render_error::RenderError;
 /// How far a rendering is.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Progress {
-    /// What is done, from 0 to 1.
+    /// The fraction that is done, from 0 to 1.
     pub done: f32,
 }
 
-/// Tells how far a part of the rendering is, and hears whether to go on.
+/// Reports the progress of a part of the rendering, and asks whether to go on.
 pub(super) struct Watch<'a> {
     pub(super) progress: &'a mut dyn FnMut(Progress) -> ControlFlow<()>,
     pub(super) from: f32,
@@ -34,7 +34,7 @@ impl Watch<'_> {
     }
 }
 
-/// A part of a whole.
+/// `of` divided by `whole`.
 #[expect(clippy::cast_precision_loss, reason = "for a progress bar")]
 pub(super) fn part(of: u64, whole: u64) -> f32 {
     of as f32 / whole.max(1) as f32

@@ -1,4 +1,4 @@
-//! Why nothing was rendered.
+//! The errors of a rendering.
 
 use std::{
     io,
@@ -6,25 +6,26 @@ use std::{
 };
 
 use super::score_run::RunError;
+use crate::server::NoScsynth;
 
-/// Why nothing was rendered, in one line.
+/// Why nothing was rendered. Each is shown in one line.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RenderError {
-    /// `scsynth` is not there.
-    #[error("scsynth is not installed (Debian: apt install supercollider-server)")]
-    NoScsynth,
-    /// The sample rate is not possible.
-    #[error("the sample rate must be 8000 to 192000 Hz, not {0}")]
+    /// `scsynth` is not installed, or not where the options say.
+    #[error(transparent)]
+    NoScsynth(#[from] NoScsynth),
+    /// The sample rate is out of range.
+    #[error("the sample rate must be 44100 to 192000 Hz, not {0}")]
     Rate(u32),
-    /// What is played has no end.
+    /// The music repeats, so its last bar must be given.
     #[error("the music repeats for ever: give its last bar (--to)")]
     Endless,
     /// There is nothing to play.
-    #[error("nothing is written")]
+    #[error("there is nothing to play: no notes are written")]
     Nothing,
     /// The first bar is after the last one.
-    #[error("bar {first} is after the end, which is that of bar {last}")]
+    #[error("bar {first} is after the last one, {last}")]
     NoSuchBars {
         /// The first bar.
         first: u32,
@@ -45,7 +46,7 @@ pub enum RenderError {
     /// `scsynth` failed.
     #[error(transparent)]
     Run(#[from] RunError),
-    /// It was cancelled.
+    /// `progress` has returned `Break`.
     #[error("cancelled")]
     Cancelled,
 }
@@ -53,6 +54,11 @@ pub enum RenderError {
 impl RenderError {
     pub(super) fn file(file: &Path) -> impl FnOnce(io::Error) -> Self {
         let file = file.to_owned();
-        move |why| Self::File { file, why }
+        // Errors of tempfile 3 name its hidden file, too.
+        move |why| {
+            let cause = why.get_ref().and_then(|wrapped| wrapped.source()?.downcast_ref());
+            let code = cause.and_then(io::Error::raw_os_error);
+            Self::File { file, why: code.map_or(why, io::Error::from_raw_os_error) }
+        }
     }
 }

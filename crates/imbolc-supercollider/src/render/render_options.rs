@@ -1,4 +1,4 @@
-//! What is rendered, and where to.
+//! The options of a rendering.
 
 use std::path::PathBuf;
 
@@ -11,23 +11,23 @@ pub struct Bars {
     pub last: Option<u32>,
 }
 
-/// What to render, and where to.
+/// Options of [`render`](fn@super::render).
 #[derive(Clone, Debug)]
 pub struct RenderOptions {
     /// The WAV file of the mix. An existing file is replaced.
     pub out: PathBuf,
-    /// The bars.
+    /// The bars to render; the whole song by default.
     pub bars: Bars,
-    /// The sample rate in Hz, 8,000 to 192,000.
+    /// The sample rate in Hz, 44,100 to 192,000: filters take cutoffs up to 20 kHz.
     pub rate: u32,
     /// 32-bit floats instead of 16-bit integers.
     pub float: bool,
     /// The directory for a WAV file of each instrument that plays and of each bus: behind
     /// their faders, as long as the mix. It is created if it is missing.
     pub stems: Option<PathBuf>,
-    /// The program `scsynth`, if it is not the one on PATH.
+    /// The program; `None` looks for `scsynth` on `PATH`.
     pub scsynth: Option<PathBuf>,
-    /// The directory in which the files of the project are.
+    /// The directory of samples; `None` finds none.
     pub samples: Option<PathBuf>,
 }
 

@@ -1,5 +1,4 @@
-//! What is heard: the state with the values of its lanes, and what the server has to do to
-//! sound like it.
+//! Makes the server sound like the state with the values of its lanes.
 //!
 //! It must not know notes.
 
@@ -23,7 +22,7 @@ use crate::{
 };
 
 impl Sequencer {
-    /// Makes what is heard the given state with the values of the lanes.
+    /// Applies the values of the lanes to the given state, and follows the changes.
     pub(super) fn hear(&mut self, now: Timestamp, output: Option<&mut dyn Output>) {
         let mut heard = self.given.clone();
         for (target, value) in &self.lanes {
@@ -34,7 +33,7 @@ impl Sequencer {
         let when = self.batch.after(now);
         let new = &self.heard;
         self.server.mixer.number_buses(new, now);
-        // What a lane has moved is not shared, even if it is the same.
+        // An instrument that a lane has moved is not shared, even if it is equal.
         let differs = |(id, now): (InstrumentId, Option<&Instrument>)| {
             (old.instruments.get(id) != now).then_some(id)
         };
@@ -108,7 +107,7 @@ impl Sequencer {
         self.follow_strip(id, when, now, output);
     }
 
-    /// Files that nothing asks for any more are not missing.
+    /// Files that no sound needs any more are not missing.
     fn forget_unneeded_files(&mut self) {
         let ServerSide { files, prepared, mixer, .. } = &mut self.server;
         files.keep_missing(|file| {
@@ -125,15 +124,14 @@ impl Sequencer {
         now: Timestamp,
         output: &mut dyn Output,
     ) {
-        if let Some(id) = target.instrument() {
-            if !is_gain(target) {
-                self.prepare(id, when, now, output);
-            }
-            if matches!(target, Target::Instrument(_, InstrumentParameter::Solo)) {
-                self.follow_all_gains(when, now, output);
-            } else {
-                self.follow_gains([id], when, now, output);
-            }
+        use InstrumentParameter::{Level, Mute, Pan, Sends, Solo};
+
+        if let Target::Instrument(_, Solo) = target {
+            self.follow_all_gains(when, now, output);
+        } else if let Target::Instrument(id, Level | Pan | Mute | Sends(_)) = target {
+            self.follow_gains([id], when, now, output);
+        } else if let Some(id) = target.instrument() {
+            self.prepare(id, when, now, output);
         } else if matches!(target, Target::Session(_)) {
             if beat(&self.heard).to_bits() != beat_before.to_bits() {
                 for id in self.tempo_followers() {
@@ -214,11 +212,4 @@ impl Sequencer {
             server.incomplete.insert(StripId::Master);
         }
     }
-}
-
-/// Whether a parameter is part of nothing but the gains of an instrument.
-const fn is_gain(target: Target) -> bool {
-    use InstrumentParameter::{Level, Mute, Pan, Sends, Solo};
-
-    matches!(target, Target::Instrument(_, Level | Pan | Mute | Solo | Sends(_)))
 }

@@ -1,4 +1,4 @@
-//! The strip of an instrument that sounds: its rack, its voices' group, its ways out.
+//! The strip of an instrument that sounds: its rack, the group of its voices, its sends.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -129,7 +129,7 @@ impl InstrumentStrip {
         true
     }
 
-    /// Follows the gains of all ways out.
+    /// Follows the gains of the output, the sends and the stem.
     pub(super) fn follow_gains(
         &mut self,
         work: &mut Work<'_>,

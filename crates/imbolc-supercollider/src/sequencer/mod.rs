@@ -1,4 +1,4 @@
-//! What is played becomes timed messages for the server.
+//! Turns played events into timed messages for the server.
 //!
 //! The [`Sequencer`] is a plain value: events, states and times come in as arguments, and
 //! messages go to an [`Output`], live or offline. It must not know a socket, a process, a file
@@ -72,16 +72,16 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Whether events are played on time or as soon as possible.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Urgency {
-    /// On time: what is written.
+    /// At their times: written notes.
     OnTime,
-    /// As soon as possible: what a participant strikes.
+    /// As soon as possible: the keys of a participant.
     AtOnce,
 }
 
-/// The parameters that lanes have moved, each to a part of its range.
+/// The parameters that lanes have moved, each to a fraction of its range.
 pub type Lanes = BTreeMap<Target, Amount>;
 
-/// Turns what is played into messages.
+/// Turns played events into messages.
 #[derive(Debug)]
 pub struct Sequencer {
     options: SequencerOptions,
@@ -90,17 +90,17 @@ pub struct Sequencer {
     given: StudioState,
     /// The parameters that lanes have moved, and how far.
     lanes: Lanes,
-    /// Both together.
+    /// The state with the values of the lanes.
     heard: StudioState,
-    /// What was said before it could be sent.
+    /// Messages that are sent at the end of a call.
     batch: Batch,
     server: ServerSide,
-    /// The notes that sound, for a server that begins anew.
+    /// The notes that are held, which a new server plays again.
     held: BTreeMap<(InstrumentId, Pitch), Note>,
     troubles: Troubles,
 }
 
-/// What cannot be played, in one line each, which is said once.
+/// Problems, one line each; a line is reported once.
 #[derive(Debug, Default)]
 struct Troubles {
     new: Vec<String>,
@@ -115,7 +115,7 @@ impl Troubles {
     }
 }
 
-/// What the server has.
+/// The state of the server as the messages have made it.
 #[derive(Debug)]
 struct ServerSide {
     has_begun: bool,
@@ -129,7 +129,7 @@ struct ServerSide {
     mixer: MixerStrips,
     voices: Voices,
     waiting: Vec<Note>,
-    /// Whose effects or voices wait for a definition.
+    /// The strips that wait for a definition.
     incomplete: BTreeSet<StripId>,
 }
 
@@ -170,8 +170,7 @@ impl Sequencer {
         }
     }
 
-    /// Begins with a server that has nothing yet: everything that it needs is sent, and the
-    /// notes that sound are struck again.
+    /// Begins with a new server: sends everything that it needs, and plays held notes again.
     pub fn begin(&mut self, now: Timestamp, output: &mut dyn Output) {
         let parts = StripParts::new();
         self.server = ServerSide { has_begun: true, parts, ..ServerSide::new(self.audio) };
@@ -194,14 +193,13 @@ impl Sequencer {
         self.tick(now, output);
     }
 
-    /// The server is gone. What is played from now on is remembered as far as it still sounds
-    /// when there is another one.
+    /// The server is gone. Held notes are remembered for the next one.
     pub fn end(&mut self) {
         self.server = ServerSide::new(self.audio);
         self.batch = Batch::default();
     }
 
-    /// Follows the state. What lanes have moved stays where it is.
+    /// Follows the state. Parameters that lanes have moved keep their values.
     pub fn follow(&mut self, now: Timestamp, state: &StudioState, output: Option<&mut dyn Output>) {
         if !is_same(&self.given, state) {
             self.given = state.clone();
@@ -209,8 +207,7 @@ impl Sequencer {
         }
     }
 
-    /// Keeps these parameters where lanes have moved them. All others have the values of the
-    /// state again.
+    /// Sets the parameters that lanes have moved. All others return to the values of the state.
     pub fn keep_lanes(&mut self, now: Timestamp, lanes: &Lanes, output: Option<&mut dyn Output>) {
         if self.lanes != *lanes {
             self.lanes.clone_from(lanes);
@@ -218,7 +215,7 @@ impl Sequencer {
         }
     }
 
-    /// Plays an event.
+    /// Plays an event. Without an output, only held notes and lanes are remembered.
     pub fn play(
         &mut self,
         played: &Played,
@@ -258,9 +255,8 @@ impl Sequencer {
         self.batch.send(output);
     }
 
-    /// Does what is due: strikes notes that have waited for a definition, and frees strips
-    /// that have been silent for long. To be called at least every 10 ms while anything
-    /// sounds.
+    /// Does work that is due: plays notes that have waited for a definition, and frees silent
+    /// strips. Call it at least every 10 ms while [`is_busy`](Self::is_busy).
     pub fn tick(&mut self, now: Timestamp, output: &mut dyn Output) {
         if !self.server.has_begun {
             return;
@@ -297,7 +293,7 @@ impl Sequencer {
         self.batch.send(output);
     }
 
-    /// Cuts everything that sounds, tails too, and what is under way.
+    /// Cuts everything that sounds, tails and scheduled messages included.
     pub fn silence(&mut self, now: Timestamp, output: &mut dyn Output) {
         self.held.clear();
         if !self.server.has_begun {
@@ -308,16 +304,21 @@ impl Sequencer {
             self.batch.push(When::Now, commands::free_all(group));
         }
         let old = std::mem::replace(&mut self.server, ServerSide::new(self.audio));
-        let ServerSide { has_begun, nodes, files, parts, prepared, mixer, .. } = old;
+        let ServerSide { has_begun, nodes, mut numbers, files, parts, prepared, mixer, .. } = old;
+        for strip in old.strips.values() {
+            let meter = allocation::strip_meter(strip.number());
+            self.batch.push(When::Now, commands::set_buses(meter, &[0.0; 2]));
+            numbers.give_back(strip.number(), now);
+        }
         let new = ServerSide::new(self.audio);
-        self.server = ServerSide { has_begun, nodes, parts, files, prepared, ..new };
+        self.server = ServerSide { has_begun, nodes, numbers, parts, files, prepared, ..new };
         self.server.mixer.keep_numbers(mixer);
         self.follow_mixer(When::Now, now, output);
         self.batch.send(output);
     }
 
-    /// Whether anything sounds, or still has to be freed, or a definition is to be loaded. Files
-    /// that are missing do not count.
+    /// Whether anything sounds, still has to be freed, or waits for a definition. Missing files
+    /// do not count.
     #[must_use]
     pub fn is_busy(&self) -> bool {
         let server = &self.server;
@@ -327,12 +328,12 @@ impl Sequencer {
             || !server.incomplete.is_empty()
     }
 
-    /// Notices since the last call: what cannot be played, in one line each.
+    /// Problems since the last call, one line each: sounds that cannot be played.
     pub fn troubles(&mut self) -> Vec<String> {
         std::mem::take(&mut self.troubles.new)
     }
 
-    /// The files that are looked for and not found yet.
+    /// The files that sounds need and the output does not have yet.
     pub fn missing_files(&self) -> impl Iterator<Item = &Content> {
         self.server.files.missing().map(FileRequest::content)
     }

@@ -1,5 +1,5 @@
-//! What an instrument or a chain needs to sound: definitions and the values of their
-//! parameters, made when the state changes and not at the note.
+//! The definitions of an instrument or a chain, and the values of their parameters: built when
+//! the state changes, not when a note begins.
 
 use std::collections::BTreeMap;
 
@@ -60,8 +60,8 @@ pub(super) struct PreparedInstrument {
 }
 
 impl PreparedInstrument {
-    /// Prepares an instrument. What has too many wires is silent, and is passed to `fail`. Of
-    /// `old`, it takes what is the same.
+    /// Prepares an instrument. A sound with too many wires is left out and passed to `fail`.
+    /// What is the same in `old` is taken from it.
     pub(super) fn of(
         state: &StudioState,
         (id, instrument): (InstrumentId, &Instrument),

@@ -1,4 +1,5 @@
-//! What every strip has: a group, an audio bus, effects in their order, a guard and a fader.
+//! The common part of every strip: a group, an audio bus, effects in their order, a guard and a
+//! fader.
 
 use std::sync::Arc;
 
@@ -67,6 +68,8 @@ pub(super) struct Rack {
     guard: NodeId,
     effects: Vec<RackEffect>,
     fader: Part,
+    /// The first of the two control buses with its peaks.
+    meter: u32,
 }
 
 #[derive(Debug)]
@@ -111,10 +114,11 @@ impl Rack {
             (METER, bus_number(place.meter)),
         ];
         let fader = fader.create(work, Place::TailOf(group), &controls);
-        Some(Self { group, bus: place.bus, guard, effects: Vec::new(), fader })
+        let (bus, meter) = (place.bus, place.meter);
+        Some(Self { group, bus, guard, effects: Vec::new(), fader, meter })
     }
 
-    /// A further way out of the strip, with gains of its own.
+    /// Adds a send with its own gains.
     pub(super) fn send(
         &self,
         work: &mut Work<'_>,
@@ -131,7 +135,7 @@ impl Rack {
         self.fader.update(work, &gains);
     }
 
-    /// Leads the fader elsewhere.
+    /// Connects the fader to another bus.
     pub(super) fn lead_to(&self, work: &mut Work<'_>, bus: u32) {
         work.batch.change(work.when, commands::set(self.fader.node, TO, bus_number(bus)));
     }
@@ -203,6 +207,8 @@ impl Rack {
     /// Frees the group with all that is in it.
     pub(super) fn free(self, work: &mut Work<'_>) {
         work.batch.change(work.when, commands::free(self.group));
+        // Its last peaks would be those of the next strip there.
+        work.batch.change(work.when, commands::set_buses(self.meter, &[0.0; 2]));
         self.effects.into_iter().for_each(|effect| effect.part.give_back(work));
         self.fader.give_back(work);
     }

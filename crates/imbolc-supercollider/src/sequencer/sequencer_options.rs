@@ -1,10 +1,10 @@
-//! What a sequencer is created with, and how strips are named.
+//! The options of a sequencer, and the names of strips.
 
 use std::collections::BTreeMap;
 
 use imbolc_net::{model::InstrumentId, studio::BusId};
 
-/// What the server has, beside what is sent to it.
+/// How the server is set up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SequencerOptions {
     /// Its output channels; the first two are those of the master.
@@ -13,7 +13,8 @@ pub struct SequencerOptions {
     pub inputs: u32,
     /// Whether it renders offline.
     pub offline: bool,
-    /// Output channels, from 0, to which strips are sent in addition, behind their faders.
+    /// The first of two output channels, from 0, to which a strip is sent in addition, behind
+    /// its fader.
     pub stems: BTreeMap<StripId, u32>,
 }
 

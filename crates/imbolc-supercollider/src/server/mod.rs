@@ -16,7 +16,7 @@ mod server_files;
 mod server_options;
 mod supervisor;
 
-use std::{path::PathBuf, sync::mpsc, thread};
+use std::{sync::mpsc, thread};
 
 use imbolc_net::studio::Content;
 
@@ -24,8 +24,8 @@ pub(crate) use self::scsynth_process::pipewire_runs;
 pub use self::{
     server_event::{Audio, Load, ServerEvent},
     server_options::{
-        AUDIO_BUSES, BUS_OF_SUPERVISOR, CONTROL_BUSES, INPUTS, NODES_OF_SUPERVISOR, OUTPUTS,
-        ServerOptions, find_program, find_scsynth, sizes,
+        AUDIO_BUSES, BUS_OF_SUPERVISOR, CONTROL_BUSES, INPUTS, NODES_OF_SUPERVISOR, NoScsynth,
+        OUTPUTS, ServerOptions, ending_with_us, find_program, find_scsynth, sizes,
     },
 };
 use self::{
@@ -39,7 +39,7 @@ use crate::synth_def::Definition;
 pub struct ServerLink {
     requests: mpsc::Sender<Incoming>,
     events: mpsc::Receiver<ServerEvent>,
-    /// What is out of date a moment later: dropped if it is not read.
+    /// Events that are soon out of date: they are dropped if they are not read.
     meters: mpsc::Receiver<ServerEvent>,
     thread: Option<thread::JoinHandle<()>>,
 }
@@ -67,7 +67,7 @@ impl ServerLink {
         Self { requests, events, meters, thread }
     }
 
-    /// What has happened since the last call.
+    /// The events since the last call.
     pub fn poll(&mut self) -> impl Iterator<Item = ServerEvent> {
         self.events.try_iter().chain(self.meters.try_iter())
     }
@@ -94,12 +94,7 @@ impl ServerLink {
         self.ask(Request::Watch { first, count });
     }
 
-    /// Starts the server again with another directory of samples. All files are forgotten.
-    pub fn use_samples(&self, directory: Option<PathBuf>) {
-        self.ask(Request::UseSamples(directory));
-    }
-
-    /// Starts the server again, for this reason.
+    /// Restarts the server. `why` is reported as [`ServerEvent::Down`].
     pub fn restart(&self, why: &str) {
         self.ask(Request::Restart(why.into()));
     }

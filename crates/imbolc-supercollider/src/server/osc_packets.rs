@@ -1,6 +1,6 @@
 //! OSC packets to and from `scsynth`.
 //!
-//! It must not know what they are for.
+//! It must not know their purpose.
 
 use std::{
     io,
@@ -46,7 +46,7 @@ pub(super) fn at_once(messages: Vec<OscMessage>) -> OscPacket {
     OscPacket::Bundle(OscBundle { timetag: OscTime { seconds: 0, fractional: 1 }, content })
 }
 
-/// What rosc 0.11 cannot encode is empty: only strings with a zero, which we do not have.
+/// Empty for a string that contains a zero, which rosc 0.11 cannot encode; we send none.
 pub(super) fn encode_packet(packet: &OscPacket) -> Vec<u8> {
     rosc::encoder::encode(packet).unwrap_or_default()
 }

@@ -1,21 +1,23 @@
-//! The process of `scsynth`: where it is found, how it is started, how it ends.
+//! The process of `scsynth`: how it is started and how it ends.
 //!
-//! It must not know what is sent to it.
+//! It must not know the messages to it.
 
 use std::{
     env,
-    ffi::{OsStr, OsString},
+    ffi::OsString,
     fs,
     io::{self, PipeReader},
     net::{Ipv4Addr, UdpSocket},
     os::unix::process::{CommandExt as _, ExitStatusExt as _},
-    path::{Path, PathBuf},
-    process::{Child, Command, ExitStatus, Stdio},
+    path::Path,
+    process::{Child, ExitStatus, Stdio},
     thread,
     time::{Duration, Instant},
 };
 
-use super::server_options::{INPUTS, OUTPUTS, ServerOptions, find_program, find_scsynth, sizes};
+use super::server_options::{
+    INPUTS, NoScsynth, OUTPUTS, ServerOptions, ending_with_us, find_program, find_scsynth, sizes,
+};
 
 /// How long a process may take to end by itself.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -23,11 +25,7 @@ const PATIENCE: Duration = Duration::from_millis(500);
 /// The variables of the environment that connect to the sound card, unless the user did.
 const CONNECTIONS: [&str; 2] = ["SC_JACK_DEFAULT_OUTPUTS", "SC_JACK_DEFAULT_INPUTS"];
 
-/// Starts `"$@"` without core dumps (`scsynth` aborts without JACK), unless the parent whose
-/// death it would follow is dead already.
-const GUARD: &str = r#"ulimit -c 0; [ "$PPID" = "$0" ] && exec "$@""#;
-
-/// What plays the audio.
+/// The audio system that the server uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AudioSystem {
     Jack,
@@ -46,10 +44,8 @@ impl AudioSystem {
 /// Why no process could be started.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StartError {
-    #[error("SuperCollider is not installed: apt install supercollider-server")]
-    NotInstalled,
-    #[error("no program {0}")]
-    NotThere(PathBuf),
+    #[error(transparent)]
+    NoScsynth(#[from] NoScsynth),
     #[error("setpriv is not installed: apt install util-linux")]
     NoSetpriv,
     #[error("scsynth cannot be started: {0}")]
@@ -70,16 +66,13 @@ impl ScsynthProcess {
         options: &ServerOptions,
         system: AudioSystem,
     ) -> Result<(Self, PipeReader), StartError> {
-        let scsynth = find_scsynth(options.scsynth.as_deref()).ok_or_else(|| {
-            options.scsynth.clone().map_or(StartError::NotInstalled, StartError::NotThere)
-        })?;
+        let scsynth = find_scsynth(options.scsynth.as_deref())?;
         let setpriv = find_program("setpriv").ok_or(StartError::NoSetpriv)?;
         let port = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
         let (reader, writer) = io::pipe()?;
-        let mut command = Command::new(setpriv);
+        let mut command = ending_with_us(&setpriv);
         // A process group of its own: Ctrl-C in the terminal is for the program alone.
-        command.args(["--pdeathsig", "KILL", "sh", "-c", GUARD]).process_group(0);
-        command.arg(std::process::id().to_string());
+        command.process_group(0);
         if system == AudioSystem::PipeWire {
             command.arg("pw-jack");
         }
@@ -149,24 +142,7 @@ fn arguments(port: u16, samples: Option<&Path>) -> Vec<OsString> {
     arguments.extend(channels.map(OsString::from));
     arguments.extend(sizes().into_iter().map(OsString::from));
     // Any program of this computer can send to the port, also what writes files.
-    let files = samples.and_then(|directory| directory.canonicalize().ok());
-    let files = files.as_deref().map_or_else(|| OsStr::new("/nonexistent"), Path::as_os_str);
+    let files = samples.unwrap_or(Path::new("/nonexistent"));
     arguments.extend(["-P".into(), files.into()]);
     arguments
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A parent that died before its death was being followed is noticed.
-    #[test]
-    fn nothing_is_started_for_a_parent_that_is_dead() {
-        let run = |parent: u32| {
-            let parent = parent.to_string();
-            Command::new("sh").args(["-c", GUARD, &parent, "true"]).status().unwrap()
-        };
-        assert!(run(std::process::id()).success());
-        assert!(!run(1).success());
-    }
 }

@@ -1,4 +1,4 @@
-//! What the server tells.
+//! The events of the server.
 
 use std::sync::Arc;
 
@@ -6,22 +6,22 @@ use imbolc_net::studio::Content;
 
 use crate::output::{Buffer, Spectrum};
 
-/// What happened to the server.
+/// An event of the server.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum ServerEvent {
-    /// It runs, audio is computed, and all definitions that were asked for are there. It has
+    /// It runs, audio is computed, and all definitions that were asked for are loaded. It has
     /// no nodes, and all control buses are 0.
     Up(Audio),
-    /// It does not run, for this reason. It is tried again, after 0.25 s at first and at
-    /// least every 10 s. A reason is told once until the server is up again.
+    /// It does not run, for this reason. It is started again, after a pause of 0.25 s that
+    /// doubles up to 10 s. A reason is reported once until the server is up again.
     Down(String),
-    /// A definition can be used. After [`Down`](Self::Down) it cannot, until it is told anew.
+    /// A definition can be used until [`Down`](Self::Down).
     Defined(Arc<str>),
     /// A file can be used, until the server is down.
     Loaded(Content, Buffer),
-    /// So many sixteenths of an impulse response can be used as a spectrum, until the server is
-    /// down.
+    /// The first sixteenths (1 to 16) of an impulse response can be used as a spectrum, until
+    /// the server is down.
     Prepared(Content, u8, Spectrum),
     /// A file cannot be used, for this reason.
     Missing(Content, String),
@@ -32,13 +32,13 @@ pub enum ServerEvent {
         /// Its value, and those of the next ones.
         values: Vec<f32>,
     },
-    /// Twice a second, how the server is.
+    /// The load of the server, twice a second.
     Status(Load),
-    /// Something went wrong, in one line.
+    /// A problem, in one line.
     Trouble(String),
 }
 
-/// How the server is connected.
+/// How the server is connected to the sound card.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Audio {
     /// `JACK` or `PipeWire`.
@@ -51,7 +51,7 @@ pub struct Audio {
     pub port: u16,
 }
 
-/// How much the server has to do.
+/// The load of the server.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Load {
     /// The mean use of a core, in percent.

@@ -1,7 +1,6 @@
 //! Files that were asked for, as they are or as spectra, and whether the server has them.
 //!
-//! One file is looked up at a time, by a thread of its own: to read it takes as long as the
-//! disk takes.
+//! One file is looked up at a time, on its own thread, because reading may take long.
 
 use std::{
     collections::BTreeMap,
@@ -16,7 +15,7 @@ use super::server_event::ServerEvent;
 use crate::{
     commands,
     output::{Buffer, PARTITION, Spectrum},
-    samples::{BadSound, SoundFile, find_sound, impulse_gain},
+    samples::{BadSound, ImpulseResponse, SoundFile, find_sound},
 };
 
 /// The most buffers at a time: the server has a few more.
@@ -28,7 +27,7 @@ const AGAIN: Duration = Duration::from_secs(3);
 /// One that is there, but cannot be used, is read again after this time.
 const READ_AGAIN: Duration = Duration::from_secs(30);
 
-/// What the server does not read within this time, it does not read.
+/// A file that the server has not read within this time is given up.
 const READING: Duration = Duration::from_mins(1);
 
 /// Files that were asked for.
@@ -53,7 +52,7 @@ struct Wanted {
     /// Its first buffer. A spectrum has four: left, right, and the samples of each.
     number: u32,
     state: State,
-    /// Why it was missing at last.
+    /// The reason that was reported last.
     told: Option<String>,
 }
 
@@ -84,21 +83,17 @@ pub(super) struct LookUp {
 #[derive(Debug)]
 pub(super) struct FoundFile {
     key: WantedFile,
-    /// For a spectrum, with how many frames of it are wanted, and their gain.
-    found: Result<(SoundFile, Option<(u32, f32)>), BadSound>,
+    /// For a spectrum, with the response that is wanted.
+    found: Result<(SoundFile, Option<ImpulseResponse>), BadSound>,
 }
 
 impl LookUp {
-    /// Does it, which may take seconds.
+    /// Looks it up, which may take seconds.
     pub(super) fn run(self) -> FoundFile {
         let found = find_sound(self.directory.as_deref(), &self.key.content).and_then(|file| {
             let part = match self.key.sixteenths {
                 0 => None,
-                sixteenths => {
-                    let frames = u64::from(file.frames) * u64::from(sixteenths) / 16;
-                    let frames = u32::try_from(frames).unwrap_or(u32::MAX).max(1);
-                    Some((frames, impulse_gain(&file, frames)?))
-                }
+                sixteenths => Some(ImpulseResponse::of(&file, sixteenths)?),
             };
             Ok((file, part))
         });
@@ -112,8 +107,8 @@ impl ServerFiles {
         Self { directory, ..Self::default() }
     }
 
-    /// Remembers a file, which is looked up with one of the next steps. Says so if there are
-    /// too many.
+    /// Adds a file, which is looked up with one of the next steps. Returns an event if there
+    /// are too many.
     pub(super) fn want(&mut self, key: WantedFile) -> Option<ServerEvent> {
         if self.wanted.contains_key(&key) {
             return None;
@@ -128,7 +123,7 @@ impl ServerFiles {
         None
     }
 
-    /// The server is another one, which has none.
+    /// The server is a new one, which has none.
     pub(super) fn begin_again(&mut self) {
         for wanted in self.wanted.values_mut() {
             if !matches!(wanted.state, State::Missing { .. }) {
@@ -165,14 +160,13 @@ impl ServerFiles {
         let number = wanted.number;
         let messages = found.and_then(|(file, part)| {
             let path = file.path.to_str().ok_or(BadSound::NotPlain)?;
-            let Some((frames, gain)) = part else {
+            let Some(response) = part else {
                 return Ok((vec![read_and_query(number, path)], None));
             };
             let channels = file.channels.min(2);
-            #[expect(clippy::cast_precision_loss, reason = "a length that is heard")]
-            let seconds = frames as f32 / file.rate as f32;
             let right = number + u32::from(channels) - 1;
-            let spectrum = Spectrum { channels: [number, right], seconds, gain };
+            let spectrum = response.spectrum([number, right]);
+            let frames = response.frames;
             let reads = (0..channels).map(|channel| prepare(number, path, frames, channel));
             Ok((reads.collect(), Some((spectrum, channels))))
         });
@@ -242,7 +236,7 @@ impl ServerFiles {
 }
 
 impl Wanted {
-    /// Says why it is missing, unless that was said before.
+    /// Reports why it is missing, unless that was reported before.
     fn miss(&mut self, now: Instant, key: &WantedFile, why: &BadSound) -> Option<ServerEvent> {
         let pause = if matches!(why, BadSound::NotThere) { AGAIN } else { READ_AGAIN };
         self.state = State::Missing { again: now + pause };

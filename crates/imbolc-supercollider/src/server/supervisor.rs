@@ -1,7 +1,7 @@
 //! The supervisor: boots `scsynth`, watches it and starts it again.
 //!
-//! All that concerns it arrives in one channel: requests of the link, packets of the server,
-//! lines that it prints, results of look-ups. It is the thread that starts the process, so
+//! Everything arrives in one channel: requests of the link, packets of the server, the lines
+//! that it prints, results of look-ups. It is the thread that starts the process, so
 //! the process ends with it.
 
 use std::{
@@ -10,7 +10,7 @@ use std::{
     io,
     net::{Ipv4Addr, SocketAddr, UdpSocket},
     ops::ControlFlow,
-    path::PathBuf,
+    path,
     sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender},
     thread,
     time::{Duration, Instant},
@@ -46,7 +46,7 @@ const RESTORE: Duration = Duration::from_secs(30);
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
-/// A server that ran for this time was well: the pauses begin anew.
+/// After a run of this time, the pauses begin anew.
 const WELL: Duration = Duration::from_secs(5);
 
 /// How often control buses are asked for.
@@ -65,7 +65,7 @@ const BUSES_OF_MESSAGE: u32 = 2048;
 /// The shortest period in frames: with a shorter one `scsynth` runs and computes nothing.
 const SHORTEST_PERIOD: u32 = 64;
 
-/// What arrives at the supervisor.
+/// A message to the supervisor.
 #[derive(Debug)]
 pub(super) enum Incoming {
     Request(Request),
@@ -77,13 +77,12 @@ pub(super) enum Incoming {
     LookedUp(FoundFile),
 }
 
-/// What is asked of the supervisor.
+/// A request of the link.
 #[derive(Debug)]
 pub(super) enum Request {
     Define(Definition),
     Load(WantedFile),
     Watch { first: u32, count: u32 },
-    UseSamples(Option<PathBuf>),
     Restart(String),
     Stop,
 }
@@ -97,7 +96,7 @@ enum End {
     Failed(String),
 }
 
-/// What is left for the caller of what arrived.
+/// The part of a message that [`Supervisor::next`] leaves to its caller.
 enum Heard {
     Said(Said),
     Reply(OscMessage),
@@ -122,14 +121,17 @@ pub(super) struct Supervisor {
     /// The port of the present process.
     port: u16,
     late: u64,
-    /// What the present process has said about its end.
+    /// The reason that the present process has printed for its end.
     last_words: Option<String>,
-    /// The reasons of the present silence that were told.
+    /// The reasons that were reported since the server was up.
     told: BTreeSet<String>,
 }
 
 impl Supervisor {
-    /// Gets what it needs for its whole life: a socket, and the thread that reads it.
+    /// Opens its socket and starts the thread that reads it.
+    ///
+    /// # Errors
+    /// If the socket cannot be opened or the thread not started.
     pub(super) fn new(
         options: ServerOptions,
         incoming: Receiver<Incoming>,
@@ -139,7 +141,7 @@ impl Supervisor {
     ) -> io::Result<Self> {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
         let reading = socket.try_clone()?;
-        // The thread notices by then that nobody listens.
+        // After this time the thread notices that the supervisor is gone.
         reading.set_read_timeout(Some(Duration::from_millis(500)))?;
         let packets = answers.clone();
         thread::Builder::new().name("scsynth-osc".into()).spawn(move || {
@@ -150,6 +152,9 @@ impl Supervisor {
                 }
             });
         })?;
+        // It may be created later, and `scsynth` 3.13 compares paths as texts.
+        let samples = options.samples.and_then(|directory| path::absolute(directory).ok());
+        let options = ServerOptions { samples, ..options };
         let files = ServerFiles::new(options.samples.clone());
         Ok(Self {
             options,
@@ -308,7 +313,7 @@ impl Supervisor {
         Ok(())
     }
 
-    /// Does what is asked for until the server ends, or its audio stops.
+    /// Serves requests until the server ends, or its audio stops.
     fn serve(&mut self) -> Result<Infallible, End> {
         let (mut polls, mut silent, mut heart) = (0_u32, 0, 0);
         let mut next_poll = Instant::now();
@@ -341,7 +346,7 @@ impl Supervisor {
         }
     }
 
-    /// Asks for what is asked for again and again.
+    /// Asks for the values that are asked for regularly.
     fn poll(&self, polls: u32) {
         self.send(commands::get_buses(HEART_BUS, 1));
         let (mut first, mut left) = self.watched;
@@ -417,7 +422,7 @@ impl Supervisor {
         }
     }
 
-    /// Waits for what arrives next, and does what is the same in all situations.
+    /// Waits for the next message, and handles those that are handled alike at all times.
     fn next(&mut self, until: Instant) -> Result<Heard, End> {
         let wait = until.saturating_duration_since(Instant::now());
         match self.incoming.recv_timeout(wait) {
@@ -454,7 +459,7 @@ impl Supervisor {
                     Err(None) => {}
                 }
             }
-            // Of a process that is no more.
+            // From an earlier process.
             Ok(Incoming::Said(..) | Incoming::Ended(_) | Incoming::LookedUp(..))
             | Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return Err(End::Stop),
@@ -471,11 +476,6 @@ impl Supervisor {
                 }
             }
             Request::Watch { first, count } => self.watched = (first, count.min(8192)),
-            Request::UseSamples(directory) => {
-                self.options.samples.clone_from(&directory);
-                self.files = ServerFiles::new(directory);
-                return Err(End::Again("the project has other samples".into()));
-            }
             Request::Restart(why) => return Err(End::Again(why)),
             Request::Stop => return Err(End::Stop),
         }
@@ -512,7 +512,7 @@ impl Supervisor {
         self.send_packet(&OscPacket::Message(message));
     }
 
-    /// A packet that cannot be sent is missed by whoever waits for its answer.
+    /// A packet that cannot be sent is noticed by its missing answer.
     fn send_packet(&self, packet: &OscPacket) {
         drop(self.socket.send_to(&encode_packet(packet), (Ipv4Addr::LOCALHOST, self.port)));
     }

@@ -1,9 +1,8 @@
-//! What each part of the studio sounds like, as graphs of units.
+//! The sound of each source, effect and strip, as graphs of units.
 //!
-//! A function per kind builds its graph and records the values of its parameters on the way,
-//! so the two cannot differ: an edit of a value gives the same graph with other values, an
-//! edit of a structure gives another graph.
-//! Nothing here knows notes, time or the server.
+//! One function per kind builds the graph and records the values of its parameters, so the two
+//! cannot differ: an edit of a value gives the same graph with other values, a structural edit
+//! gives another graph. Nothing here knows notes, time or the server.
 
 mod click;
 mod controls;

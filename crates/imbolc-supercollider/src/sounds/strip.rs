@@ -10,7 +10,7 @@ use crate::{
 /// A part of a strip.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StripPart {
-    /// Cleans the signal: what is not a number is silenced, for the sends and the fader.
+    /// Silences NaN, before the sends and the fader.
     Guard,
     /// Writes the signal with two gains, left and right, and meters it.
     Fader,

@@ -1,6 +1,6 @@
 //! What a graph depends on besides the studio's values: tempo, files and buses.
 //!
-//! It must not know who looks them up.
+//! It must not know where they come from.
 
 use std::fmt;
 
@@ -8,16 +8,16 @@ use imbolc_net::studio::{BusId, Content};
 
 use crate::output::{Buffer, Spectrum};
 
-/// What the sounds need of their surroundings.
+/// The tempo, files and buses for which a sound is built.
 #[derive(Clone, Copy, Debug)]
 pub struct Surroundings<'a> {
-    /// The seconds of a quarter note.
+    /// The length of a quarter note in seconds.
     pub beat: f32,
-    /// Where files are in the server's memory.
+    /// The files in the server's memory.
     pub files: &'a dyn Files,
-    /// The first of the two audio buses with the signal of a bus, if it exists.
+    /// The signals of the mixer's buses.
     pub buses: &'a dyn BusSignals,
-    /// Whether it is rendered, so that there are no inputs of a sound card.
+    /// Whether it is rendered offline, without the inputs of a sound card.
     pub offline: bool,
 }
 

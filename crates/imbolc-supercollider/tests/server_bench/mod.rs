@@ -109,6 +109,13 @@ impl Bench {
         self.link = Some(ServerLink::start(options));
     }
 
+    /// Starts the link again, with this directory of samples.
+    pub fn restart_with_samples(&mut self, samples: &Path) {
+        self.drop_link();
+        let options = ServerOptions { samples: Some(samples.to_owned()), ..self.options() };
+        self.link = Some(ServerLink::start(options));
+    }
+
     pub fn options(&self) -> ServerOptions {
         ServerOptions { scsynth: Some(self.script()), samples: Some(self.samples()) }
     }

@@ -117,3 +117,24 @@ fn synced_effect_follows_a_lane_of_the_tempo() {
     stage.wait(millis(100));
     assert_eq!(stage.server.count("/c_setn", before), 1, "swing is heard by itself");
 }
+
+#[test]
+fn lane_of_a_gain_is_one_message() {
+    use InstrumentParameter::{Level, Mute, Pan};
+
+    let mut stage = filtered();
+    for (parameter, value, expected) in
+        [(Level, 1.0, [3.981, 3.981]), (Pan, 0.25, [3.981, 1.99]), (Mute, 1.0, [0.0, 0.0])]
+    {
+        let target = Target::Instrument(LEAD, parameter);
+        stage.act(NetworkAction::Automation(target, AutomationAction::Add));
+        let before = stage.server.log.len();
+        moved(&mut stage, target, value, millis(1));
+        stage.wait(millis(40));
+        assert_eq!(stage.server.log.len(), before + 1);
+        let fader = stage.fader(StripId::Instrument(LEAD)).unwrap();
+        let gains = [0, 1].map(|side| stage.server.parameter(fader, side));
+        let near = |(gain, expected): (f32, f32)| (gain - expected).abs() < 0.01;
+        assert!(gains.into_iter().zip(expected).all(near), "{parameter:?}: {gains:?}");
+    }
+}

@@ -1,8 +1,8 @@
 //! Parameters and effects of a strip, and how strips come and go.
 
 use imbolc_net::studio::{
-    DelaySetting, EffectKind, EffectSetting, FilterKind, FilterSetting, NoteValue, SessionSetting,
-    SlotId, SourceSetting,
+    DelaySetting, EffectKind, EffectSetting, FilterKind, FilterSetting, MasterSetting, NoteValue,
+    SessionSetting, SlotId, SourceSetting,
 };
 use imbolc_net::util::quantity::{Bpm, Hertz, Pan};
 
@@ -90,7 +90,21 @@ fn effects_are_in_the_order_of_the_chain() {
     assert_eq!(stage.effects(STRIP)[0], chorus);
     assert_eq!(stage.effects(STRIP)[2], phaser);
     stage.note_off(LEAD, 60);
-    stage.wait(Duration::from_secs(60));
+    stage.wait(Duration::from_mins(1));
+    stage.assert_at_rest();
+}
+
+#[test]
+fn effect_without_parameters_comes_and_goes() {
+    let mut stage = Stage::new();
+    let add = ChainSetting::Add(slot(1), EffectKind::Convolution, 0);
+    stage.mixer(MixerSetting::Master(MasterSetting::Chain(add)));
+    stage.wait(millis(50));
+    assert_eq!(stage.effects(StripId::Master).len(), 1);
+    stage.assert_at_rest();
+    let remove = ChainSetting::Remove(slot(1));
+    stage.mixer(MixerSetting::Master(MasterSetting::Chain(remove)));
+    stage.wait(millis(50));
     stage.assert_at_rest();
 }
 
@@ -163,6 +177,27 @@ fn strip_number_rests_before_it_is_used_again() {
     stage.note_on(BASS, 60);
     stage.wait(millis(50));
     assert_ne!(stage.fader(StripId::Instrument(BASS)).unwrap().control("bus"), bus);
+}
+
+#[test]
+fn meters_of_a_strip_that_goes_are_silent() {
+    for panic in [false, true] {
+        let mut stage = Stage::new();
+        stage.note_on(LEAD, 60);
+        stage.wait(millis(50));
+        let meter = stage.fader(STRIP).unwrap().control("meter").unwrap() as usize;
+        stage.server.buses[meter..meter + 2].fill(0.5);
+        if panic {
+            stage.sequencer.silence(stage.now, &mut stage.server);
+        } else {
+            stage.act(NetworkAction::DeleteInstrument(LEAD));
+        }
+        stage.note_on(BASS, 60);
+        stage.wait(millis(50));
+        assert_eq!(stage.server.buses[meter..meter + 2], [0.0; 2]);
+        let next = stage.fader(StripId::Instrument(BASS)).unwrap().control("meter");
+        assert_ne!(next.unwrap() as usize, meter, "what is read last may be older");
+    }
 }
 
 #[test]

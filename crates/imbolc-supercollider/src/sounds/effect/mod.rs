@@ -1,8 +1,8 @@
 //! The effects of chains, one function per kind.
 //!
-//! An effect with a mix gives its input unchanged at 0. What is similar to its input is
-//! mixed by amplitude; echoes and reverbs, which are not, by power, so that the loudness
-//! stays. It must not know strips or chains.
+//! An effect with a mix gives its input unchanged at 0. A wet signal that is similar to
+//! the dry one is mixed by amplitude; echoes and reverbs are mixed by power, which keeps the
+//! loudness. It must not know strips or chains.
 
 mod common;
 mod dynamics;
@@ -30,7 +30,7 @@ pub fn build_effect(
 ) -> Result<Built, TooManyWires> {
     let graph = Graph::new();
     let bus = graph.control(BUS, 0.0);
-    // What is not a number would stay in an effect for ever.
+    // NaN would stay in an effect for ever.
     let input = graph.read_stereo(bus).map(|channel| graph.sanitize(channel, 0.0));
     let output = process(input, effect, surroundings);
     graph.replace_audio(bus, &output);

@@ -61,7 +61,7 @@ pub fn build_voice(
         frequency: key * bend,
         bend,
         envelope: slow,
-        // Without jumps, which some sources would make clicks of.
+        // Without jumps, which would click in some sources.
         timbre: lfo
             .of_target(LfoTarget::Timbre)
             .map_or(graph.constant(0.0), |lfo| graph.slow_lag(lfo, 0.02)),
@@ -131,7 +131,7 @@ pub(super) fn write_voice<'g>(
     graph.write_on_time(graph.control(BUS, 0.0), &[left, right]);
 }
 
-/// An envelope that takes no notice of the end of the gate, but of its cut.
+/// An envelope that ignores the end of the gate, but not its cut.
 fn one_shot<'g>(graph: &'g Graph, gate: Signal<'g>, attack: f32, seconds: f32) -> Signal<'g> {
     let [start, peak] = [0.0, 1.0].map(|level| graph.constant(level));
     let (attack, rest) = (graph.setting(attack), graph.setting(seconds));

@@ -1,7 +1,7 @@
 //! The sources of instruments: a file per family, a function per kind.
 //!
 //! A source gives its peak at about 0.7 for a velocity of 127; the voice applies the envelope
-//! and the velocity. What has a random part draws it from units of the server, which obey its
+//! and the velocity. Random parts come from units of the server, which follow its
 //! seed.
 
 mod fm;

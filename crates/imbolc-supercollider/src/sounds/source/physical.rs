@@ -43,7 +43,7 @@ pub(super) fn pluck<'g>(voice: &SourceVoice<'g>, own: &Pluck) -> Signal<'g> {
     let length = frequency.reciprocal() - late / graph.sample_rate();
     let seconds = graph.constant(0.03).pow(damping) * 12.0 * (220.0 / frequency).sqrt().min(1.0);
     let string = graph.string(plectrum, 1.0, LONGEST, length, seconds, filter);
-    // What is let into the string comes out a period later: until then it is heard itself.
+    // The string delays its input by a period: until then the input itself is heard.
     let first = graph.sweep(0.0, 1.0).less(length);
     graph.leak_dc(plectrum.times_plus(first, string), 0.995) * 0.8
 }

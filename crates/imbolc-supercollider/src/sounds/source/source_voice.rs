@@ -1,4 +1,4 @@
-//! What a source gets from its voice, and what it makes.
+//! The input and the output of a source: the signals of its voice, and the channels.
 
 use imbolc_net::util::quantity::{Amount, Cents};
 
@@ -10,7 +10,7 @@ pub(super) const LOWEST: f32 = 8.0;
 /// The highest frequency of a tone in Hz: below half of any usual sample rate.
 pub(super) const HIGHEST: f32 = 20_000.0;
 
-/// What a source is built from.
+/// The signals of a voice, from which its source is built.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::sounds) struct SourceVoice<'g> {
     pub(in crate::sounds) graph: &'g Graph,
