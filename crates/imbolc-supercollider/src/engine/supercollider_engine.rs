@@ -94,7 +94,6 @@ impl SuperColliderEngine {
             sequencer.play(played, urgency, now, output_if(up, live));
         }
         sequencer.keep_lanes(now, silent.lanes(), output_if(up, live));
-        live.flush();
     }
 }
 
@@ -118,8 +117,9 @@ impl EngineWorker<Studio> for SuperColliderEngine {
         silent.perform_into(now, state, effect, &mut |event| played.push(event));
         self.send(now, state, struck);
         if effect == StudioEffect::Panic && self.live.is_up() {
-            self.sequencer.silence(now, &mut self.live);
+            // What is under way is cut, too.
             self.live.flush();
+            self.sequencer.silence(now, &mut self.live);
         }
     }
 
