@@ -21,10 +21,10 @@ pub enum RenderError {
     #[error("the music repeats for ever: give its last bar (--to)")]
     Endless,
     /// There is nothing to play.
-    #[error("nothing is written")]
+    #[error("the song is empty")]
     Nothing,
     /// The first bar is after the last one.
-    #[error("bar {first} is after the end, which is that of bar {last}")]
+    #[error("bar {first} is after the last bar, {last}")]
     NoSuchBars {
         /// The first bar.
         first: u32,

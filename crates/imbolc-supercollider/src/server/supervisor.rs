@@ -291,7 +291,7 @@ impl Supervisor {
                 return Ok(());
             }
         }
-        Err(End::Failed(format!("scsynth runs, but {} asks it for no audio", self.system.name())))
+        Err(End::Failed(format!("scsynth runs, but {} requests no audio", self.system.name())))
     }
 
     /// Loads all definitions that were asked for.
@@ -301,7 +301,7 @@ impl Supervisor {
         let deadline = Instant::now() + RESTORE;
         while !self.definitions.is_done() {
             if Instant::now() >= deadline {
-                return Err(End::Failed("scsynth does not load its sounds".into()));
+                return Err(End::Failed("scsynth does not load definitions".into()));
             }
             self.load();
             if let Heard::Reply(reply) = self.next(Instant::now() + POLL)? {
@@ -326,7 +326,7 @@ impl Supervisor {
                 if silent > SILENT_POLLS {
                     let system = self.system.name();
                     return Err(End::Failed(format!(
-                        "{system} asks scsynth for no audio any more"
+                        "{system} no longer requests audio from scsynth"
                     )));
                 }
             }
@@ -439,7 +439,7 @@ impl Supervisor {
                     self.last_words = Some(format!("{} has ended", self.system.name()));
                 }
                 Said::PortTaken => {
-                    self.last_words = Some("the port of scsynth was taken meanwhile".into());
+                    self.last_words = Some("another program has taken the port of scsynth".into());
                 }
                 said => return Ok(Heard::Said(said)),
             },
@@ -477,7 +477,7 @@ impl Supervisor {
             Request::UseSamples(directory) => {
                 self.options.samples.clone_from(&directory);
                 self.files = ServerFiles::new(directory);
-                return Err(End::Again("the project has other samples".into()));
+                return Err(End::Again("the project has another directory of samples".into()));
             }
             Request::Restart(why) => return Err(End::Again(why)),
             Request::Stop => return Err(End::Stop),
@@ -489,7 +489,7 @@ impl Supervisor {
     fn no_jack(&mut self) -> End {
         if self.system == AudioSystem::Jack && pipewire_runs() {
             self.system = AudioSystem::PipeWire;
-            return End::Again("JACK does not run: PipeWire is tried".into());
+            return End::Again("JACK does not run: trying PipeWire".into());
         }
         self.system = AudioSystem::Jack;
         End::Failed(
