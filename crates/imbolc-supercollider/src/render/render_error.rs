@@ -56,9 +56,10 @@ impl RenderError {
         let file = file.to_owned();
         // Errors of tempfile 3 name its hidden file, too.
         move |why| {
-            let cause = why.get_ref().and_then(|wrapped| wrapped.source()?.downcast_ref());
-            let code = cause.and_then(io::Error::raw_os_error);
-            Self::File { file, why: code.map_or(why, io::Error::from_raw_os_error) }
+            let text = why.to_string();
+            let cause = text.split_once(" at path ").map(|(cause, _)| cause);
+            let why = cause.map_or(why, io::Error::other);
+            Self::File { file, why }
         }
     }
 }
