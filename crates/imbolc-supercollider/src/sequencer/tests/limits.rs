@@ -97,6 +97,26 @@ fn strip_that_has_rung_out_goes_first() {
 }
 
 #[test]
+fn strip_of_a_voice_that_rings_stays_longer_than_a_quiet_one() {
+    let mut stage = crowd(300);
+    let (ringing, quiet) = (InstrumentId(1), InstrumentId(2));
+    stage.set(ringing, InstrumentSetting::Amp(EnvelopeSetting::Release(Seconds::of(60.0))));
+    for id in 1..=MAX_STRIPS as u32 {
+        stage.note_on(InstrumentId(id), 60);
+    }
+    stage.wait(millis(100));
+    stage.note_off(ringing, 60);
+    stage.note_off(quiet, 60);
+    while stage.sequencer.server.strips[&quiet].quiet_at.is_none() {
+        stage.wait(millis(10));
+    }
+    stage.note_on(InstrumentId(300), 60);
+    stage.wait(millis(100));
+    assert!(stage.has_strip(ringing));
+    assert!(!stage.has_strip(quiet));
+}
+
+#[test]
 fn released_voice_goes_first_then_the_quietest() {
     let mut stage = crowd(10);
     let key = |n: usize| (InstrumentId(1 + n as u32 / 100), (n % 100) as u8);
