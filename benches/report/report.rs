@@ -3,8 +3,8 @@
 //! `cargo bench --bench report [-- [--quick] [--out DIR] [FILTER[,FILTER]]]`
 //!
 //! Prints a table, and writes it to `benches/RESULTS.md` with a description of the
-//! machine and with pictures. `--quick` takes less than a minute and only checks that
-//! the report runs. With filters, only rows whose keys contain one of them are
+//! machine and with pictures. `--quick` takes about a minute and only checks that the
+//! report runs. With filters, only rows whose keys contain one of them are
 //! measured, such as `dispatch/local,idle/host`. Both write nothing without `--out`.
 //!
 //! Each module contributes rows and pictures through a function that takes a

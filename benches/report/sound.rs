@@ -27,9 +27,10 @@ pub fn measure(bench: &mut Bench) {
     graph::measure(bench);
     row(bench, "sound/voices", voices::measure);
     row(bench, "sound/render-64", rendering::measure);
-    row(bench, "sound/engine-64", |bench| engine::measure(bench, 64));
+    row(bench, "sound/engine-64", |bench| engine::notes(bench, 64));
     if !bench.quick {
-        row(bench, "sound/engine-256", |bench| engine::measure(bench, 256));
+        row(bench, "sound/engine-256", |bench| engine::notes(bench, 256));
+        row(bench, "sound/engine-64-lanes", engine::lanes);
     }
     row(bench, "sound/jitter", jitter::measure);
     row(bench, "sound/knob", knob::measure);

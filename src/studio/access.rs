@@ -35,7 +35,7 @@ pub(super) const fn access_of(action: &NetworkAction) -> Access {
         NetworkAction::Session(setting) => session_access(setting),
         NetworkAction::Transport(action) => transport_access(action),
         NetworkAction::Mixer(setting) => mixer_access(setting),
-        // Whoever hears a howl must be able to end it, and what is cut can be played again.
+        // Everybody must be able to end a howl, and cut sounds can be played again.
         NetworkAction::Panic => Access::Anyone,
     }
 }

@@ -28,7 +28,7 @@ pub struct Metering {
     pub instruments: StripPeaks<InstrumentId>,
     /// The peak levels of the buses, after their faders.
     pub buses: StripPeaks<BusId>,
-    /// What makes the sound, and how it is.
+    /// The sound engine and its state.
     pub engine: SoundEngine,
 }
 
@@ -47,7 +47,7 @@ impl Default for Metering {
     }
 }
 
-/// What makes the sound on the host's machine, and how it is.
+/// The sound engine on the host's machine, and its state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SoundEngine {
     /// Nothing, by choice.

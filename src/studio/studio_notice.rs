@@ -15,8 +15,8 @@ use crate::{
 pub enum StudioNotice {
     /// The engine does not do its work, or does it again.
     Engine(EngineFault),
-    /// What is wrong with the sound, or right again, in a line of at most [`MAX_REASON`]
-    /// characters: a longer one is cut on its way to a guest.
+    /// A problem of the sound, or its end, in a line of at most [`MAX_REASON`] characters: a
+    /// longer one is cut on its way to a guest.
     Sound(#[serde(deserialize_with = "cut_text::<MAX_REASON, _, _>")] String),
 }
 

@@ -32,12 +32,11 @@ const NET: [&str; 13] = [
     "util",
 ];
 
-const SOUND: [&str; 11] = [
+const SOUND: [&str; 10] = [
     "doctor",
     "render",
     "engine",
     "server",
-    "server_options",
     "samples",
     "sequencer",
     "sounds",

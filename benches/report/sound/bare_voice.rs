@@ -1,5 +1,5 @@
-//! The voice that one would write by hand for the default instrument: the same units
-//! without parameters that can be turned.
+//! A hand-written voice of the default instrument: the same units with constants instead of
+//! parameters.
 
 use imbolc_net::studio::{Content, Instrument};
 use imbolc_supercollider::{

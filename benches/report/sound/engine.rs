@@ -8,7 +8,7 @@ use std::{
 use imbolc_net::{
     dispatcher::Dispatcher,
     model::InstrumentId,
-    studio::{NetworkAction, TransportAction},
+    studio::{NetworkAction, StudioState, TransportAction},
 };
 
 use super::room::Room;
@@ -16,7 +16,7 @@ use crate::{
     bench::Bench,
     cpu,
     figure::{Figure, Unit},
-    fixture,
+    fixture::{self, band},
     row::{Row, Target},
 };
 
@@ -29,29 +29,43 @@ const MAX_CPU: f64 = 0.05;
 /// Until all strips are made.
 const WARM_UP: Duration = Duration::from_secs(1);
 
-pub fn measure(bench: &mut Bench, tracks: u32) {
-    let lasts = Duration::from_secs(if bench.quick { 1 } else { 4 });
-    let rounds = if bench.quick { 1 } else { 5 };
+/// Tracks with a note a beat each.
+pub fn notes(bench: &mut Bench, tracks: u32) {
     let spread = |id: InstrumentId, note: u32| {
         note * BEAT + id.0.wrapping_mul(0x9e37_79b9).wrapping_add(note * 7919) % BEAT
     };
-    let state = fixture::studio_of(tracks, spread);
-    let silent = fixture::alone_in(state.clone());
-    let [silent, _] = playing(&silent, rounds, lasts, || Duration::ZERO);
-    let Some(room) = Room::open(state) else { return };
+    let key = format!("sound/engine-{tracks}");
+    let what = format!("{tracks} tracks play, a note a beat each");
+    let limit = MAX_CPU * f64::from(tracks) / 64.0;
+    measure(bench, key, &what, fixture::studio_of(tracks, spread), limit);
+}
+
+/// Tracks with two notes a beat, two effects and a lane that moves the cutoff all the time.
+pub fn lanes(bench: &mut Bench) {
+    let what = "64 tracks play, with two effects and a lane of the cutoff each";
+    measure(bench, "sound/engine-64-lanes".into(), what, band::session(64), MAX_CPU);
+}
+
+fn measure(bench: &mut Bench, key: String, what: &str, state: StudioState, limit: f64) {
+    let lasts = Duration::from_secs(if bench.quick { 1 } else { 4 });
+    let rounds = if bench.quick { 1 } else { 5 };
+    let Some(room) = Room::open(state.clone()) else { return };
     let scsynth = room.bench.scsynth();
     let [ours, server] = playing(&*room.studio, rounds, lasts, || cpu::of(scsynth));
+    drop(room);
+    let silent = fixture::alone_in(state);
+    let [silent, _] = playing(&silent, rounds, lasts, || Duration::ZERO);
     let what = format!(
-        "{tracks} tracks play, a note a beat each: CPU use of the session and the engine without \
+        "{what}: CPU use of the session and the engine without \
          `scsynth`, least of {rounds} times {lasts:?}"
     );
     let [ours, silent, server] =
         [ours, silent, server].map(|share| Figure::once(share, Unit::Core));
     bench.row(
-        Row::new(format!("sound/engine-{tracks}"), what, ours)
+        Row::new(key, what, ours)
             .peer("silent engine", silent)
             .peer("`scsynth`", server)
-            .target(Target::AtMost(MAX_CPU * f64::from(tracks) / 64.0)),
+            .target(Target::AtMost(limit)),
     );
 }
 

@@ -1,6 +1,6 @@
 //! Time from a knob of a client until its message leaves for `scsynth`.
 //!
-//! All that goes to the server passes a relay of this process, which notes when.
+//! All messages to the server pass a relay in this process, which notes the time.
 
 use std::{
     collections::BTreeMap,
@@ -39,7 +39,7 @@ const MAX_LEAVING: f64 = 10e6;
 
 pub fn measure(bench: &mut Bench) {
     let Some(jack) = server_bench::Bench::alone(256) else { return };
-    let (rounds, turns) = if bench.quick { (3, 8) } else { (10, 60) };
+    let (rounds, turns) = if bench.quick { (2, 6) } else { (10, 60) };
     let server = another_port(&jack);
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
@@ -60,7 +60,7 @@ pub fn measure(bench: &mut Bench) {
         runtime.block_on(RemoteDispatcher::connect(&address, options)).unwrap();
     let mut bare = bare(port);
 
-    // What does not sound has no knobs in the server.
+    // A silent instrument has no parameters in the server.
     client.dispatch(strike()).unwrap();
     wait(500);
     let mut samples = [Samples::new(Unit::Nanoseconds), Samples::new(Unit::Nanoseconds)];

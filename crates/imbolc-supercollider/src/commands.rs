@@ -1,7 +1,7 @@
 //! The messages that `scsynth` understands, as functions.
 //!
 //! Reference: "Server Command Reference" of SuperCollider 3.13. `scsynth` takes 32-bit
-//! integers, 32-bit floats, strings and blobs only. It must not know what is played.
+//! integers, 32-bit floats, strings and blobs only. It must not know the music.
 
 use rosc::{OscMessage, OscType};
 

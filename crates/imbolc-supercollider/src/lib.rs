@@ -4,13 +4,14 @@
 //!
 //! | module | job |
 //! |---|---|
-//! | [`doctor`] | what is installed and what runs |
-//! | [`engine`] | what is played goes to a live server |
+//! | [`doctor`] | checks of the installation, for `--doctor` |
+//! | [`render`] | offline: a score, and the WAV files that `scsynth` makes of it |
+//! | [`engine`] | the live engine: it plays to a running server |
 //! | [`server`] | `scsynth` as a child process: boot, watch, restart, load |
 //! | [`samples`] | files beside the project: look-up, digest, header |
-//! | [`render`] | offline: a score, and the WAV files that `scsynth` makes of it |
-//! | [`sequencer`] *(pure)* | what is played becomes timed messages: strips, voices, parameters |
+//! | [`sequencer`] *(pure)* | turns played events into timed messages: strips, voices, parameters |
 //! | [`sounds`] *(pure)* | each kind of source and effect as a graph of units |
+//! | [`output`] *(pure)* | where the messages go: the trait of the live output and the score |
 //! | [`synth_def`] *(pure)* | graphs of units, checked and encoded as SynthDefs |
 //! | [`commands`] *(pure)* | the messages that `scsynth` understands |
 //!
@@ -29,6 +30,5 @@ pub mod render;
 pub mod samples;
 pub mod sequencer;
 pub mod server;
-pub mod server_options;
 pub mod sounds;
 pub mod synth_def;

@@ -1,6 +1,6 @@
 //! Where the sequencer's messages go: a live server, or a score.
 //!
-//! Plain values and one trait; it must not know who implements it.
+//! Plain values and one trait; it must not know the implementations.
 
 use std::{fmt, time::Duration};
 
@@ -47,16 +47,15 @@ pub struct Spectrum {
     pub gain: f32,
 }
 
-/// What takes the messages of the sequencer. Nothing in it waits.
+/// A target of the sequencer's messages. No method blocks.
 pub trait Output: fmt::Debug {
     /// Sends messages that take effect together. Those of one time keep their order.
     fn send(&mut self, when: When, messages: Vec<OscMessage>);
 
-    /// How much later than said what is sent [`At`](When::At) a time takes effect.
+    /// How much later than its time a message that is sent [`At`](When::At) it takes effect.
     fn latency(&self) -> Duration;
 
-    /// Asks for a definition and returns whether it can be used by now. Asked again, it is
-    /// sent once.
+    /// Asks for a definition and returns whether it can be used by now. It is sent only once.
     fn define(&mut self, definition: &Definition) -> bool;
 
     /// Asks for a file and returns it if it can be used by now.

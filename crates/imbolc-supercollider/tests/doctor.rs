@@ -20,7 +20,7 @@ fn with_everything_there_a_tone_is_heard() {
     let Some(bench) = Bench::alone(256) else { return };
     let findings = examine(&bench.options(), true);
     assert!(findings.iter().all(|finding| finding.good), "{findings:?}");
-    assert!(find(&findings, "SuperCollider").state.starts_with("scsynth 3."), "{findings:?}");
+    assert!(find(&findings, "program").state.starts_with("scsynth 3."), "{findings:?}");
     let audio = &find(&findings, "audio").state;
     assert!(audio.ends_with("48000 Hz, periods of 256 frames"), "{audio}");
     assert!(find(&findings, "port").state.starts_with("127.0.0.1:"));
@@ -37,11 +37,11 @@ fn without_jack_the_doctor_says_so() {
 }
 
 #[test]
-fn what_is_not_installed_is_told_with_its_command() {
+fn missing_programs_are_named_with_their_command() {
     let lines = run_alone("child_without_programs", &[("PATH", "")]);
     let expected = [
-        "SuperCollider: not found: apt install supercollider-server",
-        "setpriv: not found: apt install util-linux",
+        "program: SuperCollider is not installed: apt install supercollider-server",
+        "setpriv: not installed: apt install util-linux",
     ];
     assert_eq!(lines, expected);
 }

@@ -18,8 +18,8 @@ use imbolc_supercollider::{
     commands::{self, NodeId, Place},
     output::{Buffer, Output as _, PARTITION, Spectrum},
     render::{BLOCK, Score},
-    sounds::{BUS, BusSignals, Files, Stereo, Surroundings, build_effect, tail_of},
-    synth_def::{Built, Graph, PARAMETERS},
+    sounds::{BUS, BusSignals, Files, Surroundings, build_effect, tail_of},
+    synth_def::{Built, Graph, PARAMETERS, Stereo},
 };
 use support::{RATE, Sound, decibels, peak, render_score, rms, scsynth};
 
@@ -271,7 +271,7 @@ fn broken_sine(graph: &Graph) -> Stereo<'_> {
     let moment = time.greater(0.1) * time.less(0.11);
     // Nothing divided by nothing.
     let there = 1.0 - moment;
-    let unbroken = there / there;
+    let unbroken = there / (1.0 - moment);
     sine(graph).map(|channel| channel * unbroken)
 }
 

@@ -99,8 +99,10 @@ fn operators_have_the_numbers_of_the_server() {
     }
 }
 
+type Reader = for<'g> fn(Signal<'g>) -> Signal<'g>;
+
 /// Units that read their input sample by sample, and what a constant of 0.5 becomes.
-const READERS: &[(for<'g> fn(Signal<'g>) -> Signal<'g>, f32)] = &[
+const READERS: &[(Reader, f32)] = &[
     (|input| input.graph().low_pass(input, 5000.0), 0.5),
     (|input| input.graph().resonant_low_pass(input, 5000.0, 0.9), 0.5),
     (|input| input.graph().high_pass(input, 5000.0), 0.0),

@@ -226,9 +226,10 @@ fn released_notes_end_while_their_definition_loads() {
                     0,
                 )),
             );
-            room.play(LEAD, 60);
+            let key = 60 + u8::try_from(round).unwrap();
+            room.play(LEAD, key);
             wait(delay);
-            room.release(LEAD, 60);
+            room.release(LEAD, key);
         }
         room.until("silence", 4.0, |room| room.studio.metering().peaks[0].get() < -90.0);
         wait(500);
@@ -236,6 +237,26 @@ fn released_notes_end_while_their_definition_loads() {
         assert!(peak < -90.0, "{peak}");
         room.play(LEAD, 60);
         room.until("it can be played", 1.0, |room| room.level(LEAD) > -60.0);
+        room.assert_quiet_server();
+    });
+}
+
+#[test]
+fn the_shortest_keys_are_heard_and_end() {
+    on_a_busy_computer(|| {
+        let Some(mut room) = Room::open(dry()) else { return };
+        room.play(BASS, 60);
+        wait(200);
+        room.release(BASS, 60);
+        wait(200);
+        let recorder = room.record(4);
+        for _ in 0..10 {
+            room.play(BASS, 60);
+            room.release(BASS, 60);
+            wait(120);
+        }
+        let heard = recorder.stop();
+        assert_eq!(heard.onsets(30).len(), 10, "{:?}", heard.onsets(30));
         room.assert_quiet_server();
     });
 }
@@ -282,14 +303,14 @@ fn late_bundles_are_counted_in_the_metering() {
 #[test]
 fn onsets_of_sixteenths_are_even_to_the_sample() {
     on_a_busy_computer(|| {
-        let notes = (0..64).map(|sixteenth| note(120 * sixteenth, 60, 60));
+        let notes = (0..40).map(|sixteenth| note(120 * sixteenth, 60, 60));
         let Some(mut room) = Room::open(with(dry(), notes)) else { return };
         let recorder = room.record(10);
         room.transport(TransportAction::Play);
-        wait(8300);
+        wait(5300);
         let heard = recorder.stop();
         let onsets = heard.onsets(20);
-        assert_eq!(onsets.len(), 64, "{onsets:?}");
+        assert_eq!(onsets.len(), 40, "{onsets:?}");
         let distances = onsets.windows(2).map(|pair| (pair[1] - pair[0]) as f64);
         // Where JACK's own timer was late, a busy computer has lost a period.
         let (even, lost): (Vec<_>, Vec<_>) = distances.partition(|d| (d - 6000.0).abs() < 60.0);
@@ -366,7 +387,11 @@ fn of_2048_instruments_256_sound_at_a_time() {
         room.until("they sound", 3.0, |room| sounding(room) == 256);
         wait(1000);
         assert_eq!(sounding(&room), 256);
-        println!("> 256 strips and voices: {:?}", room.studio.metering().engine);
+        let SoundEngine::Sounding { cpu, late, .. } = room.studio.metering().engine else {
+            panic!()
+        };
+        println!("> 256 strips and voices: {cpu} % of a core, {late} late bundles");
+        assert!(late <= 100, "{late}");
         room.transport(TransportAction::Stop);
         room.until("they end", 3.0, |room| sounding(room) == 0);
         assert_eq!(room.notices(), ["the sound is there: JACK at 48000 Hz"]);
@@ -406,7 +431,7 @@ fn engine_thread_keeps_up_with_256_tracks() {
         let server = engine.advance(now(), &playing).metering.engine;
         println!("> {tracks} tracks of 16ths: {events} events, {:.1} % of a core", load * 100.0);
         println!("> {server:?}");
-        assert!(events > tracks as usize * 24, "{events}");
+        assert!(events > tracks as usize * 16, "{events}");
         assert!(load < 0.9, "{load}");
     }
 }

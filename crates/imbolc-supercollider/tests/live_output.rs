@@ -203,7 +203,7 @@ fn more_bundles_than_the_server_keeps_are_not_lost() {
 }
 
 #[test]
-fn what_is_sent_to_no_server_is_dropped() {
+fn messages_without_a_server_are_dropped() {
     let Some(bench) = Bench::alone(256) else { return };
     let mut live = Live::start(bench.options());
     live.until_up(5.0);

@@ -127,7 +127,7 @@ fn drums() -> StudioState {
 }
 
 #[test]
-fn what_repeats_for_ever_needs_a_last_bar() {
+fn endless_music_needs_a_last_bar() {
     let mut state = drums();
     let Some(error) = fails(&state, |_| {}) else { return };
     assert!(matches!(error, RenderError::Endless), "{error}");
@@ -176,6 +176,21 @@ fn bars_are_cut_out() {
     let error = fails(&state, |options| options.bars = bars).unwrap();
     assert!(matches!(error, RenderError::NoSuchBars { first: 9, last: 3 }), "{error}");
     assert!(matches!(fails(&StudioState::starter(), |_| {}), Some(RenderError::Nothing)));
+}
+
+#[test]
+fn target_that_cannot_be_written_is_told_by_its_own_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("gone/mix.wav");
+    let Some(error) = fails(&one_bar(), |options| options.out = out.clone()) else { return };
+    let gone = out.parent().unwrap().display().to_string();
+    assert_eq!(error.to_string(), format!("{gone}: No such file or directory (os error 2)"));
+    // What is there and no file would be replaced.
+    let device = folder.path().join("device.wav");
+    let _bound = std::os::unix::net::UnixListener::bind(&device).unwrap();
+    let error = fails(&one_bar(), |options| options.out = device.clone()).unwrap();
+    assert_eq!(error.to_string(), format!("{}: not a file", device.display()));
+    assert!(!device.is_file());
 }
 
 #[test]
@@ -395,7 +410,7 @@ fn impostor(folder: &Path, script: &str) -> PathBuf {
 }
 
 #[test]
-fn what_scsynth_says_counts_and_not_its_status() {
+fn messages_of_scsynth_count_and_not_its_status() {
     let folder = tempfile::tempdir().unwrap();
     let state = one_bar();
     for (script, told) in [
@@ -413,7 +428,7 @@ fn what_scsynth_says_counts_and_not_its_status() {
 }
 
 #[test]
-fn what_cannot_be_written_is_told_in_a_line() {
+fn file_that_cannot_be_written_is_an_error_of_one_line() {
     let state = one_bar();
     let nowhere = PathBuf::from("/nonexistent/scsynth");
     let missing = fails(&state, |options| options.scsynth = Some(nowhere));

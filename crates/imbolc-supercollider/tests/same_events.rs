@@ -38,6 +38,18 @@ enum Player {
 }
 
 impl Player {
+    fn reset(&mut self, now: Timestamp, state: &StudioState) {
+        match self {
+            Self::Silent(engine, log) => {
+                engine.reset_into(now, state, &mut |played| log.events.push(played));
+            }
+            Self::Sounding(engine, log) => {
+                engine.reset(now, state);
+                log.events.extend(engine.played());
+            }
+        }
+    }
+
     fn perform(&mut self, now: Timestamp, state: &StudioState, effect: StudioEffect) {
         match self {
             Self::Silent(engine, log) => {
@@ -89,6 +101,8 @@ fn play(mut player: Player, project: &[NetworkAction], edits: &[NetworkAction]) 
     }
     act(&mut player, now, &mut state, &NetworkAction::Transport(TransportAction::Play));
     for edit in edits {
+        // As after a change of everything, e.g. an undo.
+        player.reset(now, &state);
         act(&mut player, now, &mut state, edit);
         let end = now + Duration::from_millis(300);
         for pulse in player.log().pulses.clone().into_iter().cycle() {
@@ -189,7 +203,7 @@ fn edit() -> impl Strategy<Value = NetworkAction> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn sounding_engine_plays_the_events_of_the_silent_one(

@@ -378,6 +378,32 @@ fn files_are_loaded_or_one_line_says_why_not() {
     assert!(events.contains(&again), "{events:?}");
 }
 
+/// The first file of a new musician, and directories that are named by other paths.
+#[test]
+fn files_are_read_from_any_path_and_a_new_directory() {
+    let Some(mut bench) = Bench::start(256) else { return };
+    let samples = bench.samples().to_owned();
+    let kick = wav(&samples.join("kick.wav"), 100);
+    let elsewhere = tempfile::tempdir_in(".").unwrap();
+    let link = elsewhere.path().join("link");
+    std::os::unix::fs::symlink(samples.parent().unwrap(), &link).unwrap();
+    let new = Path::new(elsewhere.path().file_name().unwrap()).join("new/samples");
+    assert!(new.is_relative());
+    for directory in [link.join("samples"), new] {
+        bench.restart_with_samples(&directory);
+        bench.until(4.0, is_up);
+        if !directory.exists() {
+            fs::create_dir_all(&directory).unwrap();
+            fs::copy(samples.join("kick.wav"), directory.join("kick.wav")).unwrap();
+        }
+        bench.link().load(&kick);
+        let events = bench.until(5.0, |event| {
+            matches!(event, ServerEvent::Missing(..) | ServerEvent::Loaded(..))
+        });
+        assert!(matches!(events.last(), Some(ServerEvent::Loaded(..))), "{events:?}");
+    }
+}
+
 #[test]
 fn the_server_reads_and_writes_no_other_files() {
     let Some(mut bench) = Bench::start(256) else { return };

@@ -82,7 +82,7 @@ pub struct App {
     question: Option<Question>,
     unsaved: UnsavedWork,
     sound: ServerOptions,
-    /// What is under way in the background.
+    /// The job in the background.
     job: Option<Job>,
     quit_requested: bool,
 }

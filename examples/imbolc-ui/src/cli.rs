@@ -83,7 +83,7 @@ pub struct Arguments {
     #[arg(long, value_name = "NAME")]
     pub codec: Option<Codec>,
 
-    /// What makes the sound
+    /// The sound engine
     #[arg(long, value_name = "NAME", default_value = "auto")]
     #[arg(conflicts_with_all = ["connect", "discover"])]
     pub engine: EngineChoice,
@@ -96,8 +96,8 @@ pub struct Arguments {
     #[command(flatten)]
     pub render: RenderArguments,
 
-    /// Say what is installed for sound and what is missing, play a quiet tone, and end; the exit
-    /// status is 0 if sound works
+    /// Check the installation for sound, play a quiet tone, and end; the exit status is 0 if
+    /// sound works
     #[arg(long, conflicts_with_all = ["server", "connect", "discover", "render"])]
     pub doctor: bool,
 
@@ -106,7 +106,7 @@ pub struct Arguments {
     pub log: Option<PathBuf>,
 }
 
-/// What makes the sound.
+/// The sound engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum EngineChoice {
     /// scsynth as soon as it is there; until then time runs on in silence
@@ -151,7 +151,7 @@ pub struct RenderArguments {
     pub stems: Option<PathBuf>,
 }
 
-/// What is wrong with a command line, in one line.
+/// The error of a command line, in one line.
 #[must_use]
 pub fn one_line(error: &clap::Error) -> String {
     let text = error.to_string();

@@ -204,7 +204,7 @@ pub fn overwritten(projects: &Projects, name: &ProjectName) -> Option<String> {
     is_other.then(|| format!("the project “{name}” will be overwritten"))
 }
 
-/// What makes the sound, and how it is, in a few words.
+/// The sound engine and its state, in a few words.
 #[must_use]
 pub fn sound_text(engine: SoundEngine) -> String {
     match engine {

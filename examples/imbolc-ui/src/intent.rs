@@ -57,10 +57,10 @@ pub enum Intent {
     ChooseFile {
         /// The file.
         file: PathBuf,
-        /// What plays it.
+        /// The slot that plays it.
         slot: SampleSlot,
     },
-    /// Cancel what is under way in the background.
+    /// Cancel the job in the background.
     CancelJob,
     /// Show why something cannot be done.
     ShowError(String),

@@ -1,6 +1,6 @@
 //! Work on a thread of its own, so that the screen stays fluid: a render, the copy of a file.
 //!
-//! It knows neither what is done nor the screen; `app` starts, shows and cancels it.
+//! It must not know the work nor the screen; `app` starts, shows and cancels it.
 
 use std::{
     fmt, io,
@@ -15,12 +15,12 @@ use std::{
 
 use imbolc_net::studio::NetworkAction;
 
-/// What a job leads to.
+/// The result of a job.
 #[derive(Clone, Debug, PartialEq)]
 pub enum JobDone {
-    /// This is said.
+    /// A line to show.
     Say(String),
-    /// This is done in the session.
+    /// An action for the session.
     Do(NetworkAction),
 }
 
@@ -77,7 +77,7 @@ impl Job {
         let seen = Arc::clone(&progress);
         let thread = thread::Builder::new().name("job".into()).spawn(move || {
             yield_to_music();
-            // If it is not received, nobody waits for it.
+            // A job that was dropped has no receiver.
             let _ = tell.send(work(&seen));
         })?;
         Ok(Self { what, progress, result, thread: Some(thread) })
@@ -130,7 +130,7 @@ fn yield_to_music() {
     #[cfg(target_os = "linux")]
     {
         const LOW: i32 = 10;
-        // Whoever may not do that shares the processor.
+        // Without that permission, the job shares the processor.
         let _ = rustix::process::nice(LOW);
     }
 }

@@ -53,12 +53,7 @@ use std::{
 };
 
 use clap::Parser as _;
-use imbolc_net::{
-    Dispatcher, Mode,
-    dispatcher::Status,
-    projects,
-    util::{log_lines::LogLines, text::printable},
-};
+use imbolc_net::{Dispatcher, Mode, dispatcher::Status, projects, util::log_lines::LogLines};
 use imbolc_supercollider::doctor::{self, Finding};
 
 use crate::{
@@ -133,7 +128,7 @@ async fn launch(arguments: &Arguments, ending: &Ending) -> Result<ExitCode, Stri
         Start::Play(mode) => {
             terminal::probe()?;
             if let Mode::Remote { address, .. } = &mode {
-                println!("connecting to {address}…");
+                terminal::say(format_args!("connecting to {address}…"));
             }
             let studio = open(arguments, mode).await?;
             let mut screen = terminal::take()?;
@@ -162,7 +157,8 @@ async fn render(arguments: &Arguments, project: PathBuf) -> Result<ExitCode, Str
             rendering.await
         }
     };
-    println!("{}", rendered.map_err(|panicked| panicked.to_string())??);
+    let rendered = rendered.map_err(|panicked| panicked.to_string())??;
+    terminal::say(format_args!("{rendered}"));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -175,7 +171,7 @@ async fn examine(arguments: &Arguments) -> Result<ExitCode, String> {
     };
     let findings = examined.map_err(|panicked| panicked.to_string())?;
     for Finding { what, state, good } in &findings {
-        println!("{} {what}: {}", if *good { "✓" } else { "✗" }, printable(state));
+        terminal::say(format_args!("{} {what}: {state}", if *good { "✓" } else { "✗" }));
     }
     let sounds = findings.iter().all(|finding| finding.good);
     Ok(if sounds { ExitCode::SUCCESS } else { ExitCode::FAILURE })

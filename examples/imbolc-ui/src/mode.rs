@@ -11,8 +11,8 @@ use imbolc_net::{
     studio::{Name, SilentEngine, Studio, StudioState},
 };
 use imbolc_supercollider::{
-    engine::SuperColliderEngine, render::RenderError, server::ServerOptions,
-    server_options::find_scsynth,
+    engine::SuperColliderEngine,
+    server::{ServerOptions, find_scsynth},
 };
 
 use crate::cli::{Arguments, EngineChoice};
@@ -44,13 +44,8 @@ pub fn from_arguments(arguments: &Arguments) -> Result<Start, String> {
         return Err("--own needs --connect or --discover".into());
     }
     check_interface(arguments)?;
-    if arguments.engine == EngineChoice::Supercollider
-        && find_scsynth(arguments.scsynth.as_deref()).is_none()
-    {
-        return Err(match &arguments.scsynth {
-            Some(given) => format!("no program {}", given.display()),
-            None => RenderError::NoScsynth.to_string(),
-        });
+    if arguments.engine == EngineChoice::Supercollider {
+        find_scsynth(arguments.scsynth.as_deref()).map_err(|why| why.to_string())?;
     }
     if arguments.doctor {
         return Ok(Start::Doctor);

@@ -1,5 +1,5 @@
-//! The files of sound that instruments and effects play: where each is chosen, and which of
-//! them this machine has.
+//! The sound files of instruments and effects: where each is chosen, and which of them this
+//! machine has.
 //!
 //! Files are the business of the host alone: their content never crosses the network.
 
@@ -21,10 +21,10 @@ use tempfile::NamedTempFile;
 
 use crate::{describe, job::JobDone, parameters::Place, view::View};
 
-/// How many files of the same name are told apart.
+/// How many files of the same name can be copied.
 const MAX_NUMBER: u32 = 99;
 
-/// What plays a file.
+/// A place that plays a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SampleSlot {
     /// A sampler.
@@ -42,8 +42,8 @@ pub enum SampleSlot {
 }
 
 impl SampleSlot {
-    /// What plays the file that is chosen for an instrument; for a drum kit, its `pad` or
-    /// else its slices.
+    /// The place that plays a file which is chosen for an instrument; in a drum kit, its `pad`
+    /// or else its slices.
     ///
     /// # Errors
     /// If the instrument plays no files; the message is one line.
@@ -155,8 +155,8 @@ pub fn files_of(id: InstrumentId, studio: &StudioState) -> Vec<Content> {
     files
 }
 
-/// What is wrong with the files of an instrument on the machine that makes the sound, in
-/// words; nothing if all are there. Their content is not looked at.
+/// The missing files of an instrument on the machine that makes the sound, in words; `None` if
+/// all are there. Their content is not read.
 #[must_use]
 pub fn missing_files(id: InstrumentId, view: &View) -> Option<String> {
     let samples = view.samples?;

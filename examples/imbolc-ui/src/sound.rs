@@ -1,5 +1,4 @@
-//! What this machine does with sound beside the session: it renders projects to files and
-//! says what is installed.
+//! The sound outside of the session: renders projects to files, and reports what is installed.
 //!
 //! The sound of the session itself is chosen in `mode`.
 
@@ -61,8 +60,15 @@ pub fn render_project(
     goes_on: &dyn Fn() -> ControlFlow<()>,
 ) -> Result<String, String> {
     let failed = |why: &dyn std::fmt::Display| format!("{}: {why}", project.display());
+    if !project.is_file() {
+        return Err(failed(&"no such file"));
+    }
+    let out = arguments.out.clone().unwrap_or_default();
+    if !out.extension().is_some_and(|kind| kind.eq_ignore_ascii_case("wav")) {
+        return Err(format!("{}: only WAV is written: its name ends in .wav", out.display()));
+    }
     let studio = projects::read(project).map_err(|error| failed(&error))?;
-    let mut options = RenderOptions::new(arguments.out.clone().unwrap_or_default());
+    let mut options = RenderOptions::new(out);
     options.bars = Bars { first: arguments.from, last: arguments.to };
     options.rate = arguments.rate;
     options.float = arguments.float;
@@ -81,7 +87,7 @@ pub fn render_project(
 /// A line on a terminal that is drawn again and again.
 #[derive(Debug, Default)]
 struct ProgressBar {
-    /// What is shown, in percent.
+    /// The shown percentage.
     shown: Option<u8>,
 }
 
@@ -92,7 +98,7 @@ impl ProgressBar {
         let percent = (progress.done * 100.0) as u8;
         if stderr().is_terminal() && self.shown.replace(percent) != Some(percent) {
             let bar = theme::horizontal_bar(progress.done, WIDTH);
-            // What cannot be shown does no harm.
+            // A terminal that cannot be written to does no harm.
             let _ = write!(stderr(), "\r{bar} {percent:3} %");
         }
     }
@@ -104,7 +110,7 @@ impl ProgressBar {
     }
 }
 
-/// What was rendered, in one line.
+/// The result of a rendering, in one line.
 fn rendered_text(options: &RenderOptions, rendered: &Rendered) -> String {
     let seconds = rendered.frames / u64::from(options.rate.max(1));
     let length = theme::duration_text(Duration::from_secs(seconds));
@@ -142,7 +148,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_rendered_is_told_in_a_line() {
+    fn result_of_a_rendering_is_one_line() {
         let options = RenderOptions::new("mix.wav".into());
         let mut rendered = Rendered {
             frames: 48_000 * 123,

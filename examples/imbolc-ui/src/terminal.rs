@@ -164,6 +164,11 @@ pub fn report(line: fmt::Arguments<'_>) {
     let _ = writeln!(stderr(), "imbolc-ui: {}", printable(&line.to_string()));
 }
 
+/// Prints a line on standard output, unless nobody reads it: `println` would panic then.
+pub fn say(line: fmt::Arguments<'_>) {
+    let _ = writeln!(stdout(), "{}", printable(&line.to_string()));
+}
+
 /// Checks that a terminal of this size is large enough.
 ///
 /// # Errors

@@ -11,7 +11,7 @@ use super::name::Name;
 
 /// A reference to a file. A participant may not have the file; only the engine
 /// needs it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Content {
     /// The name shown to people.
     pub name: Name,

@@ -167,16 +167,15 @@ impl SilentEngine {
     }
 }
 
-/// What an engine of sound asks beside the calls of a worker.
+/// For an engine with sound, in addition to the calls of a worker.
 impl SilentEngine {
-    /// From now on, what is played is heard by this much later: see
-    /// [`with_latency`](Self::with_latency).
+    /// Changes the latency for future events: see [`with_latency`](Self::with_latency).
     pub fn set_latency(&mut self, latency: Duration) {
         self.performance.set_latency(latency);
     }
 
-    /// The parameters that lanes move at present, each to a part of its range: those that were
-    /// told as [`Automated`](PlaybackEvent::Automated), until the music stops or the lane is no
+    /// The parameters that lanes move at present, each to a fraction of its range: those that were
+    /// played as [`Automated`](PlaybackEvent::Automated), until the music stops or the lane is no
     /// longer active.
     #[must_use]
     pub const fn lanes(&self) -> &BTreeMap<Target, Amount> {

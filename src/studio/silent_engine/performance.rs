@@ -87,7 +87,7 @@ struct Turns {
 }
 
 impl Performance {
-    /// What it plays is heard `latency` later.
+    /// Its events are heard `latency` later.
     pub(super) fn new(tempo: Bpm, latency: Duration) -> Self {
         Self {
             now: Timestamp::ZERO,

@@ -1,7 +1,7 @@
-//! What is heard: where the playhead was a constant time ago.
+//! The heard position: where the playhead was a constant time ago.
 //!
-//! It keeps the way that the playhead has gone since it started, as far as it is not heard yet,
-//! and walks it backwards. It knows nothing of what is played.
+//! It keeps the way of the playhead since its start, as far as that is not heard yet, and walks
+//! it backwards. It must not know the music.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -47,7 +47,7 @@ impl Trail {
         Self { latency: latency.as_micros(), ..Self::default() }
     }
 
-    /// What has been heard stays heard.
+    /// Positions that have been heard stay heard.
     pub(super) fn set_latency(&mut self, latency: Duration) {
         self.latency = latency.as_micros();
     }
@@ -60,7 +60,7 @@ impl Trail {
         self.legs.push_back(Leg { from, to: from, tempo, counts, turns: false });
     }
 
-    /// The playhead stands from now on: what was not heard is forgotten.
+    /// The playhead stands from now on: positions that were not heard are forgotten.
     pub(super) fn stop(&mut self) {
         self.legs.clear();
     }
@@ -97,7 +97,7 @@ impl Trail {
         }
     }
 
-    /// Forgets what has been heard when the playhead is at `here`.
+    /// Forgets heard positions when the playhead is at `here`.
     pub(super) fn hear(&mut self, here: Playhead) {
         if let Some((heard, _)) = self.find(here) {
             self.forget(heard);
@@ -125,7 +125,7 @@ impl Trail {
         self.legs.iter().any(|leg| leg.turns)
     }
 
-    /// What is heard while the playhead, or the count-in, is at `here`; `None` while it stands.
+    /// The heard position while the playhead, or the count-in, is at `here`; `None` while it stands.
     /// Nothing before its start is. During the count-in, the playhead stands at `start`.
     pub(super) fn heard(&self, here: Playhead, start: Playhead) -> Option<Heard> {
         let (index, place) = self.find(here)?;

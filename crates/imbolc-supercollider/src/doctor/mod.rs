@@ -1,4 +1,4 @@
-//! What there is to make sound with, and what is missing: the material of `--doctor`.
+//! The checks of `--doctor`: what is installed, what runs, and what is missing.
 //!
 //! It boots a server of its own for the few seconds that it takes. It must not know how its
 //! findings are shown.
@@ -18,8 +18,7 @@ use crate::{
     commands::{self, NodeId, Place},
     engine::LiveOutput,
     output::{Output as _, When},
-    server::{Audio, ServerEvent, ServerOptions, pipewire_runs},
-    server_options::{find_program, find_scsynth},
+    server::{Audio, ServerEvent, ServerOptions, find_program, find_scsynth, pipewire_runs},
     synth_def::{Definition, Graph, Shape, TooManyWires, WhenDone},
 };
 
@@ -34,20 +33,22 @@ const SECONDS: f32 = 1.0;
 /// The control bus on which the test tone tells its level.
 const METER: u32 = 0;
 
-/// Something that was looked at.
+/// The result of one check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// What it is, in a word or two.
+    /// What was checked, in a word or two.
     pub what: &'static str,
-    /// How it is, or what is wrong, in a line; with the command that installs it if it is
-    /// missing.
+    /// The state or the problem, in one line, with the command that installs what is missing.
     pub state: String,
-    /// Whether it is as it should be.
+    /// Whether the check has passed.
     pub good: bool,
 }
 
-/// Looks at what is installed and what runs, boots a server, and plays a quiet tone of 1 s if
-/// `tone` is set. Takes up to 15 s.
+/// Checks the installation, boots a server, and plays a quiet tone of 1 s if `tone` is set.
+/// Takes up to 15 s.
+///
+/// A missing program is a [`Finding`], not an error; the server is booted only if all programs
+/// are there.
 #[must_use]
 pub fn examine(options: &ServerOptions, tone: bool) -> Vec<Finding> {
     let mut findings = installed(options);
@@ -60,30 +61,32 @@ pub fn examine(options: &ServerOptions, tone: bool) -> Vec<Finding> {
 
 fn installed(options: &ServerOptions) -> Vec<Finding> {
     let scsynth = match find_scsynth(options.scsynth.as_deref()) {
-        Some(path) => good("SuperCollider", format!("{} at {}", version(&path), path.display())),
-        None => bad("SuperCollider", "not found: apt install supercollider-server"),
+        Ok(path) => match version(&path) {
+            Some(version) => good("program", format!("{version} at {}", path.display())),
+            None => bad("program", &format!("{} tells no version", path.display())),
+        },
+        Err(why) => bad("program", &why.to_string()),
     };
     let setpriv = match find_program("setpriv") {
         Some(path) => good("setpriv", path.display().to_string()),
-        None => bad("setpriv", "not found: apt install util-linux"),
+        None => bad("setpriv", "not installed: apt install util-linux"),
     };
     vec![scsynth, setpriv]
 }
 
 /// The first line of `scsynth -v`, without where it was built.
-fn version(scsynth: &Path) -> String {
-    let output = Command::new(scsynth).arg("-v").output();
-    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
-    let text = text.unwrap_or_default();
-    let version = text.lines().next().and_then(|line| line.split(" (").next()).unwrap_or_default();
-    if version.is_empty() { "unknown version".into() } else { version.into() }
+fn version(scsynth: &Path) -> Option<String> {
+    let output = Command::new(scsynth).arg("-v").output().ok()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let version = text.lines().next()?.split(" (").next()?;
+    version.starts_with("scsynth").then(|| version.to_owned())
 }
 
-/// It is no fault if it does not run: JACK may.
+/// PipeWire that does not run is no problem, because JACK may run.
 fn pipewire() -> Finding {
     let state = match (pipewire_runs(), find_program("pw-jack")) {
         (true, _) => "runs, used unless JACK runs",
-        (false, Some(_)) => "does not run",
+        (false, Some(_)) => "does not run: JACK alone is tried",
         (false, None) => "does not run, or not as JACK: apt install pipewire-jack",
     };
     good("PipeWire", state.into())
@@ -106,7 +109,7 @@ fn boot(options: &ServerOptions, tone: bool) -> Vec<Finding> {
             }
         }
         Some(Err(why)) => findings.push(bad("server", &why)),
-        None => findings.push(bad("server", "neither ready nor in trouble")),
+        None => findings.push(bad("server", "neither ready nor failed")),
     }
     findings.extend(server.troubles.iter().map(|trouble| bad("trouble", trouble)));
     findings
@@ -124,7 +127,7 @@ fn found_audio(audio: &Audio) -> [Finding; 3] {
     ]
 }
 
-/// A server, and what it said beside what was waited for.
+/// A server, and the problems that it has reported meanwhile.
 #[derive(Debug)]
 struct Patient {
     output: LiveOutput,
@@ -183,7 +186,7 @@ impl Patient {
     }
 }
 
-/// A tone on the first two outputs, which ends by itself.
+/// A tone on the first two outputs that frees itself.
 fn test_tone() -> Result<Definition, TooManyWires> {
     let graph = Graph::new();
     let [full, silent] = [1.0, 0.0].map(|level| graph.constant(level));

@@ -1,8 +1,8 @@
 //! The live output: packets for a running `scsynth`, each at its time.
 //!
-//! Nothing in it waits. What the server cannot take yet stands in a queue: its socket is read
-//! 32 KB at a time, and of more than 2,048 bundles that wait for their time `scsynth` 3.13
-//! drops the rest without a word. It must not know what is played.
+//! It never blocks. Messages that the server cannot take yet are queued: at most 32 KB are in
+//! its socket at a time, and `scsynth` 3.13 silently drops bundles beyond 2,048 that wait for
+//! their time. It must not know what is played.
 
 use std::{
     cmp::Reverse,
@@ -13,10 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use imbolc_net::{
-    studio::{Content, ContentHash, Name},
-    util::time::Timestamp,
-};
+use imbolc_net::{studio::Content, util::time::Timestamp};
 use rosc::{OscMessage, OscPacket, OscType};
 
 use super::wall_clock::WallClock;
@@ -30,7 +27,7 @@ use crate::{
 /// The least latency.
 const LATENCY: Duration = Duration::from_millis(30);
 
-/// Bytes that the server has not acknowledged.
+/// The most bytes that the server has not acknowledged.
 const UNACKNOWLEDGED: usize = 32 * 1024;
 
 /// What a datagram costs in the buffer of the server's socket, beside its bytes.
@@ -42,7 +39,7 @@ const ASK_AFTER: usize = 4 * 1024;
 /// It is asked for again if it does not come.
 const ASK_AGAIN: Duration = Duration::from_millis(200);
 
-/// Bundles that wait in the server for their time.
+/// The most bundles that wait in the server for their time.
 const PENDING: usize = 1000;
 
 /// The largest datagram that is made of several messages.
@@ -54,10 +51,10 @@ const LARGEST_DATAGRAM: usize = 65_507;
 /// Packets in the queue. Beyond, the server is too far behind: it is started again.
 const QUEUE: usize = 100_000;
 
-/// The tag of what takes effect as soon as possible.
+/// The time tag for "as soon as possible".
 const AT_ONCE: u64 = 1;
 
-/// A running server, and what it has.
+/// An [`Output`] that plays to a running server.
 #[derive(Debug)]
 pub struct LiveOutput {
     link: ServerLink,
@@ -65,26 +62,24 @@ pub struct LiveOutput {
     latency: Duration,
     asked: BTreeSet<Arc<str>>,
     defined: BTreeSet<Arc<str>>,
-    /// What was asked for, and what is there.
-    buffers: BTreeMap<FileName, Option<Buffer>>,
-    spectra: BTreeMap<(FileName, u8), Option<Spectrum>>,
-    /// What was sent since the last flush, by its time tag: in few datagrams it costs less.
+    /// The files that were asked for; `None` until they are loaded.
+    buffers: BTreeMap<Content, Option<Buffer>>,
+    spectra: BTreeMap<(Content, u8), Option<Spectrum>>,
+    /// Messages since the last flush, by time tag: fewer datagrams cost less.
     unsent: Vec<(u64, Vec<OscMessage>)>,
     connection: Option<Connection>,
 }
 
-type FileName = (ContentHash, Name);
-
-/// The way to one server.
+/// The connection to one server.
 #[derive(Debug)]
 struct Connection {
     socket: UdpSocket,
     queue: VecDeque<Packet>,
     /// When the bundles that wait in the server take effect.
     pending: BinaryHeap<Reverse<u64>>,
-    /// What was sent before each question for an acknowledgement, after the one before.
+    /// The number of each pending acknowledgement, and the bytes that it covers.
     asked: VecDeque<(i32, usize)>,
-    /// What was sent after the last question.
+    /// The bytes that were sent after the last request for an acknowledgement.
     sent: usize,
     last_question: (i32, Instant),
 }
@@ -96,7 +91,7 @@ struct Packet {
 }
 
 impl LiveOutput {
-    /// Starts a server.
+    /// Starts a server in the background.
     #[must_use]
     pub fn start(options: ServerOptions) -> Self {
         Self {
@@ -112,29 +107,29 @@ impl LiveOutput {
         }
     }
 
-    /// The server, for what concerns no message.
+    /// The link to the server, for everything but messages.
     #[must_use]
     pub const fn link(&self) -> &ServerLink {
         &self.link
     }
 
-    /// Whether the server runs. While it does not, what is sent is dropped.
+    /// Whether the server runs. Until it does, messages are dropped.
     #[must_use]
     pub const fn is_up(&self) -> bool {
         self.connection.is_some()
     }
 
-    /// Whether something waits until the server can take it.
+    /// Whether messages are queued because the server cannot take them yet.
     #[must_use]
     pub fn is_behind(&self) -> bool {
         self.connection.as_ref().is_some_and(|connection| !connection.queue.is_empty())
     }
 
-    /// Sends what waits, and returns what has happened. `now` is the present session time.
-    /// To be called at least every 10 ms, before anything is sent.
+    /// Sends queued messages, and returns the events of the server since the last call. `now`
+    /// is the present session time. Call it at least every 10 ms, before sending.
     ///
     /// The clock of `scsynth` 3.13 follows the system clock within a minute or so, in which
-    /// it is silent or late if that was set. So it is started again then.
+    /// it is silent or late if the system clock was set; so it is restarted then.
     pub fn poll(&mut self, now: Timestamp) -> Vec<ServerEvent> {
         let stepped = self.clock.observe(now);
         let events: Vec<_> = self.link.poll().collect();
@@ -150,10 +145,10 @@ impl LiveOutput {
                 }
                 ServerEvent::Defined(name) => drop(self.defined.insert(name.clone())),
                 ServerEvent::Loaded(content, buffer) => {
-                    self.buffers.insert(file_name(content), Some(*buffer));
+                    self.buffers.insert(content.clone(), Some(*buffer));
                 }
                 ServerEvent::Prepared(content, sixteenths, spectrum) => {
-                    self.spectra.insert((file_name(content), *sixteenths), Some(*spectrum));
+                    self.spectra.insert((content.clone(), *sixteenths), Some(*spectrum));
                 }
                 _ => {}
             }
@@ -216,7 +211,7 @@ impl Output for LiveOutput {
     }
 
     fn buffer(&mut self, content: &Content) -> Option<Buffer> {
-        *self.buffers.entry(file_name(content)).or_insert_with(|| {
+        *self.buffers.entry(content.clone()).or_insert_with(|| {
             self.link.load(content);
             None
         })
@@ -224,15 +219,11 @@ impl Output for LiveOutput {
 
     fn spectrum(&mut self, content: &Content, sixteenths: u8) -> Option<Spectrum> {
         let sixteenths = sixteenths.clamp(1, 16);
-        *self.spectra.entry((file_name(content), sixteenths)).or_insert_with(|| {
+        *self.spectra.entry((content.clone(), sixteenths)).or_insert_with(|| {
             self.link.prepare(content, sixteenths);
             None
         })
     }
-}
-
-fn file_name(content: &Content) -> FileName {
-    (content.digest, content.name.clone())
 }
 
 impl Connection {
@@ -289,7 +280,7 @@ impl Connection {
     fn ask(&mut self) {
         let number = self.last_question.0.wrapping_add(1);
         self.last_question = (number, Instant::now());
-        let question = encode(commands::sync(number)).unwrap_or_default();
+        let question = encode_message(commands::sync(number)).unwrap_or_default();
         // A question that is lost is asked again.
         drop(self.socket.send(&question));
         self.asked.push_back((number, std::mem::take(&mut self.sent)));
@@ -301,7 +292,7 @@ impl Connection {
         loop {
             let size = match self.socket.recv(&mut buffer) {
                 Ok(size) => size,
-                // Datagrams that nobody has received, as they say only now.
+                // An earlier datagram was not received.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => continue,
                 Err(_) => return,
             };
@@ -322,7 +313,7 @@ impl Connection {
 fn bundles(tag: u64, messages: Vec<OscMessage>) -> Vec<Packet> {
     let mut packets: Vec<Packet> = Vec::new();
     for message in messages {
-        let Some(message) = encode(message) else { continue };
+        let Some(message) = encode_message(message) else { continue };
         let largest = LARGEST_DATAGRAM - 20;
         let Some(length) = u32::try_from(message.len()).ok().filter(|_| message.len() <= largest)
         else {
@@ -341,8 +332,8 @@ fn bundles(tag: u64, messages: Vec<OscMessage>) -> Vec<Packet> {
     packets
 }
 
-/// What rosc 0.11 cannot encode has a zero in a string, which no message of ours has.
-fn encode(message: OscMessage) -> Option<Vec<u8>> {
+/// `None` for a string that contains a zero, which rosc 0.11 cannot encode; we send none.
+fn encode_message(message: OscMessage) -> Option<Vec<u8>> {
     rosc::encoder::encode(&OscPacket::Message(message)).ok()
 }
 
@@ -371,7 +362,7 @@ mod tests {
                 }
             }
             if let Some((args, from)) = question.filter(|_| answers) {
-                let answer = encode(commands::message("/synced", args)).unwrap();
+                let answer = encode_message(commands::message("/synced", args)).unwrap();
                 self.0.send_to(&answer, from).unwrap();
             }
             bytes

@@ -1,4 +1,4 @@
-//! The engine with sound: what is played goes to a live server.
+//! The live engine: it plays to a running server.
 
 mod live_output;
 mod server_state;

@@ -1,4 +1,4 @@
-//! How the server is, as the metering and the notices say it.
+//! The state of the server, as metering and notices show it.
 //!
 //! It must not know how the server is reached.
 
@@ -14,14 +14,14 @@ use crate::{
     server::{Load, ServerEvent},
 };
 
-/// How long the server may say nothing.
+/// How long the server may be silent before it counts as missing.
 const MISSED: Duration = Duration::from_secs(1);
 
-/// What the server has said.
+/// The last reports of the server.
 #[derive(Debug, Default)]
 pub(super) struct ServerState {
     load: Option<(Timestamp, Load)>,
-    /// Why it does not run, since it last did.
+    /// Why it does not run; `None` while it runs and before the first attempt has failed.
     down: Option<String>,
     /// The first control bus of the peaks, and the values from there.
     peaks: (u32, Vec<f32>),
@@ -36,7 +36,7 @@ impl ServerState {
                 let sound = if back { "the sound is back" } else { "the sound is there" };
                 let rate = audio.rate.round();
                 self.troubles.push(format!("{sound}: {} at {rate} Hz", audio.system));
-                // It has not said how it is yet.
+                // Until its first report.
                 let sample_rate = audio.rate;
                 let load = Load { cpu: 0.0, peak_cpu: 0.0, late: self.late(), sample_rate };
                 self.load = Some((now, load));
@@ -58,7 +58,7 @@ impl ServerState {
         self.load.map_or(0, |(_, load)| load.late)
     }
 
-    /// What is told of the server: one that has said nothing for long is missing.
+    /// The state for the metering. A server that has reported nothing for 1 s is missing.
     pub(super) fn state(&self, is_up: bool, now: Timestamp) -> SoundEngine {
         if !is_up {
             return if self.down.is_some() { SoundEngine::Missing } else { SoundEngine::Starting };
@@ -97,7 +97,7 @@ impl ServerState {
         metering.peaks = master.map_or([Decibels::MIN; 2], |(_, levels)| levels);
     }
 
-    /// What is wrong or right again, in lines, since the last call.
+    /// Problems and recoveries since the last call, one line each.
     pub(super) fn troubles(&mut self) -> Vec<String> {
         std::mem::take(&mut self.troubles)
     }
@@ -109,7 +109,7 @@ const fn whole(value: f64) -> u32 {
     value.round() as u32
 }
 
-/// The level of an amplitude. What is not a number is silence.
+/// The level of an amplitude; silence for NaN.
 fn decibels(amplitude: f32) -> Decibels {
     let (min, max) = (Decibels::MIN, Decibels::MAX);
     let level = 20.0 * amplitude.max(0.0).log10();

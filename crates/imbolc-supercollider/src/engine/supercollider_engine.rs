@@ -1,7 +1,7 @@
-//! The worker that sounds: the silent engine keeps the time and says what is played, the
-//! sequencer makes messages of it, and a server plays them if there is one.
+//! The engine that a host runs: the silent engine keeps the time and plays events, the
+//! sequencer turns them into messages, and a server plays those if there is one.
 //!
-//! Without a server all but the sound goes on. Nothing here waits.
+//! Without a server everything but the sound goes on. Nothing here blocks.
 
 use std::time::Duration;
 
@@ -15,33 +15,32 @@ use super::{live_output::LiveOutput, server_state::ServerState};
 use crate::{
     output::Output,
     sequencer::{METERS, Sequencer, SequencerOptions, Urgency},
-    server::{ServerEvent, ServerOptions},
-    server_options::{INPUTS, OUTPUTS},
+    server::{INPUTS, OUTPUTS, ServerEvent, ServerOptions},
 };
 
 /// How often the engine is called at least while anything sounds.
 const PULSE: Duration = Duration::from_millis(10);
 
-/// How soon while the server has not taken what was sent.
+/// How soon it is called again while messages are queued for the server.
 const SOON: Duration = Duration::from_millis(1);
 
-/// How often it looks at the server while nothing sounds.
+/// How often it is called at least while nothing sounds.
 const IDLE: Duration = Duration::from_millis(50);
 
-/// An engine that sounds through a `scsynth` of its own, which ends with it.
+/// An engine with its own `scsynth`, which ends with it.
 #[derive(Debug)]
 pub struct SuperColliderEngine {
     silent: SilentEngine,
     sequencer: Sequencer,
     live: LiveOutput,
     server: ServerState,
-    /// What was played in the last call.
+    /// The events of the last call.
     played: Vec<Played>,
 }
 
 impl SuperColliderEngine {
-    /// An engine that starts a server in the background. Until that is there, nothing sounds;
-    /// what is wrong with it is told by notices.
+    /// Starts a server in the background; until it is ready, the engine is silent. Problems are
+    /// reported as [`StudioNotice::Sound`].
     #[must_use]
     pub fn new(options: ServerOptions) -> Self {
         let channels =
@@ -56,13 +55,13 @@ impl SuperColliderEngine {
         }
     }
 
-    /// What was played in the last call as an [`EngineWorker`], whether it sounds or not.
+    /// The events that the last call as an [`EngineWorker`] played, with or without a server.
     #[must_use]
     pub fn played(&self) -> &[Played] {
         &self.played
     }
 
-    /// Hears what the server says.
+    /// Takes the events of the server.
     fn poll(&mut self, now: Timestamp) {
         let was_up = self.live.is_up();
         for event in self.live.poll(now) {
@@ -106,7 +105,6 @@ impl SuperColliderEngine {
             sequencer.play(played, urgency, now, output_if(up, live));
         }
         sequencer.keep_lanes(now, silent.lanes(), output_if(up, live));
-        live.flush();
     }
 }
 
@@ -122,8 +120,9 @@ impl EngineWorker<Studio> for SuperColliderEngine {
         let due = self.play(now, state, effect);
         self.send(now, state, due);
         if effect == StudioEffect::Panic && self.live.is_up() {
-            self.sequencer.silence(now, &mut self.live);
+            // What is under way is cut, too.
             self.live.flush();
+            self.sequencer.silence(now, &mut self.live);
         }
     }
 

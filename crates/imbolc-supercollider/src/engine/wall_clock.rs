@@ -12,10 +12,10 @@ const UNIX_AS_NTP: u64 = 2_208_988_800;
 /// The system clock was set if it moves by more against the monotonic clock.
 const STEP: i128 = 5_000_000;
 
-/// A reading that takes longer was interrupted, and says nothing.
+/// A reading that takes longer was interrupted, and is ignored.
 const INTERRUPTED: Duration = Duration::from_micros(500);
 
-/// Knows which time of day a session time is. Between two steps of the system clock, equal
+/// Converts session time to time of day. Between two steps of the system clock, equal
 /// distances stay equal to the nanosecond.
 #[derive(Debug)]
 pub(super) struct WallClock {

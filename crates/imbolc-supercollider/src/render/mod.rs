@@ -2,13 +2,16 @@
 //!
 //! The sequencer of the live engine writes a [`Score`], which `scsynth -N` plays faster than
 //! time into a file of samples; that file is cut and written as WAV. All files grow in hidden
-//! directories beside their targets, and are moved to their places when all are complete: what
-//! fails or is cancelled leaves no file.
+//! directories beside their targets, and are moved to their places when all are complete: a
+//! rendering that fails or is cancelled leaves no file.
 
 mod perform;
-mod process;
+mod progress;
+mod render_error;
+mod render_options;
 mod score;
 mod score_files;
+mod score_run;
 mod song;
 mod stems;
 mod wav;
@@ -25,58 +28,24 @@ use imbolc_net::{studio::StudioState, util::quantity::Decibels};
 use tempfile::TempDir;
 
 pub use self::{
-    process::{RunError, ScoreRun},
+    progress::Progress,
+    render_error::RenderError,
+    render_options::{Bars, RenderOptions},
     score::{BLOCK, Score},
-    song::Bars,
+    score_run::{RunError, ScoreRun},
 };
 use self::{
+    progress::{Watch, part},
     song::Song,
     stems::Stem,
     wav::{Take, Track},
 };
-use crate::{server_options::find_scsynth, sounds::output_delay};
+use crate::{server::find_scsynth, sounds::output_delay};
 
-/// How often a run of `scsynth` is looked after.
+/// How often a run of `scsynth` is polled.
 const LOOK: Duration = Duration::from_millis(10);
 
-/// What to render, and where to.
-#[derive(Clone, Debug)]
-pub struct RenderOptions {
-    /// The WAV file of the mix. An existing file is replaced.
-    pub out: PathBuf,
-    /// The bars.
-    pub bars: Bars,
-    /// The sample rate in Hz, 44,100 to 192,000: filters take cutoffs up to 20 kHz.
-    pub rate: u32,
-    /// 32-bit floats instead of 16-bit integers.
-    pub float: bool,
-    /// The directory for a WAV file of each instrument that plays and of each bus: behind
-    /// their faders, as long as the mix. It is created if it is missing.
-    pub stems: Option<PathBuf>,
-    /// The program `scsynth`, if it is not the one on PATH.
-    pub scsynth: Option<PathBuf>,
-    /// The directory in which the files of the project are.
-    pub samples: Option<PathBuf>,
-}
-
-impl RenderOptions {
-    /// The whole song as 16-bit integers at 48 kHz, without stems.
-    #[must_use]
-    pub const fn new(out: PathBuf) -> Self {
-        let bars = Bars { first: None, last: None };
-        let (stems, scsynth, samples) = (None, None, None);
-        Self { out, bars, rate: 48_000, float: false, stems, scsynth, samples }
-    }
-}
-
-/// How far a rendering is.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Progress {
-    /// What is done, from 0 to 1.
-    pub done: f32,
-}
-
-/// What was rendered.
+/// The result of a rendering.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rendered {
     /// The length in samples of each channel.
@@ -85,66 +54,16 @@ pub struct Rendered {
     pub peak: Decibels,
     /// The files of the stems.
     pub stems: Vec<PathBuf>,
-    /// What could not be played, in one line each.
+    /// Problems, one line each: sounds and files that could not be played.
     pub troubles: Vec<String>,
-}
-
-/// Why nothing was rendered, in one line.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum RenderError {
-    /// `scsynth` is not there.
-    #[error("scsynth is not installed (Debian: apt install supercollider-server)")]
-    NoScsynth,
-    /// The sample rate is not possible.
-    #[error("the sample rate must be 44100 to 192000 Hz, not {0}")]
-    Rate(u32),
-    /// What is played has no end.
-    #[error("the music repeats for ever: give its last bar (--to)")]
-    Endless,
-    /// There is nothing to play.
-    #[error("nothing is written")]
-    Nothing,
-    /// The first bar is after the last one.
-    #[error("bar {first} is after the end, which is that of bar {last}")]
-    NoSuchBars {
-        /// The first bar.
-        first: u32,
-        /// The last bar.
-        last: u32,
-    },
-    /// A WAV file holds at most 4 GiB.
-    #[error("too long for a WAV file")]
-    TooLong,
-    /// A file cannot be written.
-    #[error("{}: {why}", .file.display())]
-    File {
-        /// The file.
-        file: PathBuf,
-        /// The reason.
-        why: io::Error,
-    },
-    /// `scsynth` failed.
-    #[error(transparent)]
-    Run(#[from] RunError),
-    /// It was cancelled.
-    #[error("cancelled")]
-    Cancelled,
-}
-
-impl RenderError {
-    fn file(file: &Path) -> impl FnOnce(io::Error) -> Self {
-        let file = file.to_owned();
-        move |why| Self::File { file, why }
-    }
 }
 
 /// Renders a project: from its first bar, until the end of its last one, and on until it is
 /// below −90 dB, at most 30 s. `progress` is called from time to time and cancels by `Break`.
 ///
 /// Without a given last bar, the song ends with the bar of the last written event: a note of a
-/// track, a placement, a point of a lane, or the first round of a pattern chain. What repeats,
-/// such as a drum pattern, is played until then. The click is not heard, and the loop of the
+/// track, a placement, a point of a lane, or the first round of a pattern chain. Repeating parts,
+/// such as a drum pattern, are played until then. The click is not heard, and the loop of the
 /// transport is not played.
 ///
 /// The same project gives the same samples each time.
@@ -156,19 +75,23 @@ pub fn render(
     options: &RenderOptions,
     progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
 ) -> Result<Rendered, RenderError> {
-    let scsynth = find_scsynth(options.scsynth.as_deref()).ok_or(RenderError::NoScsynth)?;
+    let scsynth = find_scsynth(options.scsynth.as_deref())?;
     if !(44_100..=192_000).contains(&options.rate) {
         return Err(RenderError::Rate(options.rate));
     }
+    // A device would be replaced by the file.
+    if options.out.metadata().is_ok_and(|there| !there.is_file()) {
+        return Err(RenderError::file(&options.out)(io::Error::other("not a file")));
+    }
     let mut watch = Watch { progress, from: 0.0, to: 1.0 };
-    let work = Work::beside(&options.out)?;
+    let work = HiddenFolder::beside(&options.out)?;
     let longest = wav::longest(options.rate, options.float);
     let song = Song::of(state, options.bars, longest, &mut watch.within(0.0, 0.05))?;
     let mut results = vec![(work.file("mix.wav"), options.out.clone())];
     let (mut stems, mut stems_work) = (Vec::new(), None);
     if let Some(folder) = &options.stems {
         fs::create_dir_all(folder).map_err(RenderError::file(folder))?;
-        let own = stems_work.insert(Work::within(folder)?);
+        let own = stems_work.insert(HiddenFolder::within(folder)?);
         stems = stems::of(state, &song.players);
         results.extend(stems.iter().map(|stem| (own.file(&stem.file), folder.join(&stem.file))));
     }
@@ -202,12 +125,12 @@ pub fn render(
     Ok(rendered)
 }
 
-/// Plays a song once and returns its sound, and what could not be played.
+/// Plays a song once, and returns the recording and the problems.
 fn record(
     scsynth: &Path,
     (song, stems): (&Song, &[Stem]),
     options: &RenderOptions,
-    work: &Work,
+    work: &HiddenFolder,
     watch: &mut Watch<'_>,
 ) -> Result<(Take, Vec<String>), RenderError> {
     let (score, raw) = (work.file("score.osc"), work.file("output.raw"));
@@ -231,9 +154,9 @@ fn record(
 
 /// A hidden directory for files that are not complete. It is removed when this is dropped.
 #[derive(Debug)]
-struct Work(TempDir);
+struct HiddenFolder(TempDir);
 
-impl Work {
+impl HiddenFolder {
     /// In the directory of a file, so that a file in it can be moved there.
     fn beside(file: &Path) -> Result<Self, RenderError> {
         let folder = file.parent().filter(|parent| !parent.as_os_str().is_empty());
@@ -248,33 +171,4 @@ impl Work {
     fn file(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
-}
-
-/// Tells how far a part of the rendering is, and hears whether to go on.
-struct Watch<'a> {
-    progress: &'a mut dyn FnMut(Progress) -> ControlFlow<()>,
-    from: f32,
-    to: f32,
-}
-
-impl Watch<'_> {
-    /// A part of this part.
-    fn within(&mut self, from: f32, to: f32) -> Watch<'_> {
-        let [from, to] = [from, to].map(|part| self.from + (self.to - self.from) * part);
-        Watch { progress: self.progress, from, to }
-    }
-
-    fn at(&mut self, part: f32) -> Result<(), RenderError> {
-        let done = self.from + (self.to - self.from) * part.clamp(0.0, 1.0);
-        match (self.progress)(Progress { done }) {
-            ControlFlow::Continue(()) => Ok(()),
-            ControlFlow::Break(()) => Err(RenderError::Cancelled),
-        }
-    }
-}
-
-/// A part of a whole.
-#[expect(clippy::cast_precision_loss, reason = "for a progress bar")]
-fn part(of: u64, whole: u64) -> f32 {
-    of as f32 / whole.max(1) as f32
 }

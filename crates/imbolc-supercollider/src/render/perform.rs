@@ -1,6 +1,6 @@
 //! Plays a song into a score: the engine of live music in virtual time, and the sequencer.
 //!
-//! It must not know what becomes of the score.
+//! It must not know how the score is rendered.
 
 use std::{
     fs::File,
@@ -15,7 +15,10 @@ use imbolc_net::{
 };
 
 use super::{
-    RenderError, RenderOptions, Score, Watch,
+    progress::Watch,
+    render_error::RenderError,
+    render_options::RenderOptions,
+    score::Score,
     song::{STEP, Song},
     stems::Stem,
     wav,
@@ -30,7 +33,7 @@ use crate::{
 /// The synth that seeds the random numbers; the sequencer's nodes are others.
 const SEED: NodeId = NodeId(900);
 
-/// Writes the score of a song and returns what cannot be played, in one line each.
+/// Writes the score of a song, and returns problems, one line each.
 pub(super) fn write_score(
     song: &Song,
     stems: &[Stem],
@@ -102,7 +105,7 @@ impl Performance {
             let _ = engine
                 .advance_into(now, &song.state, &mut |played| play(sequencer, score, &played));
         } else if !std::mem::replace(stopped, true) {
-            // What begins with the next bar is not played.
+            // Events at the start of the next bar are not played.
             let last = song.end.before(Duration::from_micros(1));
             let _ = engine
                 .advance_into(last, &song.state, &mut |played| play(sequencer, score, &played));

@@ -58,14 +58,14 @@ impl Score {
         }
     }
 
-    /// Looks for files in this directory.
+    /// Looks for files in this directory; `None` finds none.
     #[must_use]
     pub fn with_files_of(mut self, directory: Option<PathBuf>) -> Self {
         self.files.directory = directory;
         self
     }
 
-    /// Files that were asked for and cannot be used, in a line each.
+    /// Files that cannot be used, one line each, since the last call.
     pub fn troubles(&mut self) -> Vec<String> {
         std::mem::take(&mut self.files.troubles)
     }
@@ -99,7 +99,7 @@ impl Score {
         }
     }
 
-    /// Has a file read before anything else, as the content that is asked for later.
+    /// Reads a file before anything else, for a content that is asked for later.
     pub fn load(&mut self, content: ContentHash, path: &Path, buffer: Buffer) {
         if self.files.put(content, buffer) {
             let read = commands::read_buffer(buffer.number, &path.to_string_lossy());
@@ -107,8 +107,8 @@ impl Score {
         }
     }
 
-    /// Writes the bundles before this sample and forgets them. What is sent later takes
-    /// effect at this sample at the earliest.
+    /// Writes the bundles before this sample and forgets them. Messages that are sent later
+    /// take effect at this sample at the earliest.
     ///
     /// # Errors
     /// Those of `target`.
@@ -125,7 +125,7 @@ impl Score {
         Ok(())
     }
 
-    /// Writes all that is left, up to this sample, where the piece ends.
+    /// Writes the rest up to this sample, where the piece ends.
     ///
     /// # Errors
     /// Those of `target`.

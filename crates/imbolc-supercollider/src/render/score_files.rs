@@ -1,6 +1,6 @@
 //! The files that a score has read: samples, and impulse responses as spectra.
 //!
-//! It must not know what plays them.
+//! It must not know the sounds that use them.
 
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -10,20 +10,20 @@ use rosc::OscMessage;
 use crate::{
     commands,
     output::{Buffer, PARTITION, Spectrum},
-    samples::{BadSound, SoundFile, find_sound, impulse_gain},
+    samples::{BadSound, ImpulseResponse, SoundFile, find_sound},
 };
 
 /// The files, each looked up once.
 #[derive(Debug, Default)]
 pub(super) struct ScoreFiles {
     pub(super) directory: Option<PathBuf>,
-    /// What was looked up; `None` if it cannot be used.
+    /// The files that were looked up; `None` if one cannot be used.
     found: BTreeMap<ContentHash, Option<SoundFile>>,
     buffers: BTreeMap<ContentHash, Buffer>,
     spectra: BTreeMap<(ContentHash, u8), Spectrum>,
     /// How many buffers are in use.
     used: u32,
-    /// What cannot be used, in a line each.
+    /// Files that cannot be used, one line each.
     pub(super) troubles: Vec<String>,
 }
 
@@ -53,10 +53,8 @@ impl ScoreFiles {
             return Some((*known, Vec::new()));
         }
         let file = self.find(content)?;
-        let frames = u64::from(file.frames) * u64::from(sixteenths.min(16)) / 16;
-        let frames = u32::try_from(frames).unwrap_or(u32::MAX).max(1);
-        let gain = match impulse_gain(&file, frames) {
-            Ok(gain) => gain,
+        let response = match ImpulseResponse::of(&file, sixteenths) {
+            Ok(response) => response,
             Err(why) => {
                 self.miss(content, &why);
                 return None;
@@ -67,6 +65,7 @@ impl ScoreFiles {
         let sides = [0, 1].map(|side| side.min(file.channels - 1));
         let channels = sides.map(|channel| {
             let [impulse, spectrum] = self.numbers();
+            let frames = response.frames;
             let size = commands::spectrum_frames(frames, PARTITION);
             messages.extend([
                 commands::read_channel(impulse, &path, frames, channel),
@@ -76,14 +75,12 @@ impl ScoreFiles {
             ]);
             spectrum
         });
-        #[expect(clippy::cast_possible_truncation, reason = "a time")]
-        let seconds = (f64::from(frames) / f64::from(file.rate)) as f32;
-        let spectrum = Spectrum { channels, seconds, gain };
+        let spectrum = response.spectrum(channels);
         self.spectra.insert(key, spectrum);
         Some((spectrum, messages))
     }
 
-    /// Has this content known as a buffer that is there.
+    /// Adds a buffer that is already loaded; `false` if the content has one.
     pub(super) fn put(&mut self, content: ContentHash, buffer: Buffer) -> bool {
         self.buffers.insert(content, buffer).is_none()
     }

@@ -1,4 +1,4 @@
-//! Which part of a project is rendered: where it begins and ends, and what plays in between.
+//! The part of a project that is rendered: its begin, its end, and the instruments that play.
 //!
 //! It must not know `scsynth`.
 
@@ -17,21 +17,16 @@ use imbolc_net::{
     },
 };
 
-use super::{RenderError, Watch};
+use super::{
+    progress::{Watch, part},
+    render_error::RenderError,
+    render_options::Bars,
+};
 
-/// How often the engine is called, in session time. What is played does not depend on it.
+/// How often the engine is called, in session time. The played events do not depend on it.
 pub(super) const STEP: Duration = Duration::from_millis(10);
 
-/// The bars that are rendered, counted from 1.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Bars {
-    /// The first one; without it, that is 1.
-    pub first: Option<u32>,
-    /// The last one, which is played to its end; without it, the song's own.
-    pub last: Option<u32>,
-}
-
-/// What is rendered.
+/// The part of a project that is rendered.
 #[derive(Clone, Debug)]
 pub(super) struct Song {
     /// The state, which plays from the first bar.
@@ -43,7 +38,7 @@ pub(super) struct Song {
 }
 
 impl Song {
-    /// Finds out what there is to render, of at most `longest`.
+    /// Determines the part to render; it fails beyond `longest`.
     pub(super) fn of(
         state: &StudioState,
         bars: Bars,
@@ -89,7 +84,7 @@ fn listen(
         if now.since(Timestamp::ZERO) > longest {
             return Err(RenderError::TooLong);
         }
-        watch.at(super::part(listener.begun, listener.bars))?;
+        watch.at(part(listener.begun, listener.bars))?;
         now = now + STEP;
         let _ = engine.advance_into(now, &state, &mut |played| listener.hear(&played));
     }
@@ -133,8 +128,7 @@ fn clicking(state: &StudioState) -> StudioState {
     state
 }
 
-/// The end of the last event that is written, in ticks. What repeats for ever is played until
-/// then.
+/// The end of the last written event, in ticks. Endless repetitions are played until then.
 fn written_end(state: &StudioState) -> Result<u32, RenderError> {
     let Arrangement { play, at_end, .. } = state.arrangement;
     let (mut end, mut repeats) = (0, false);

@@ -1,4 +1,4 @@
-//! From the output of `scsynth` to WAV files.
+//! Turns the raw output of `scsynth` into WAV files.
 //!
 //! It must not know where the samples come from.
 
@@ -12,7 +12,11 @@ use std::{
 use hound::{SampleFormat, WavSpec, WavWriter};
 use imbolc_net::util::{quantity::Decibels, time::Timestamp};
 
-use super::{RenderError, Score, Watch, part};
+use super::{
+    progress::{Watch, part},
+    render_error::RenderError,
+    score::Score,
+};
 use crate::sounds::output_delay;
 
 /// How long a song rings at most, after its last bar.
@@ -45,7 +49,7 @@ pub(super) fn longest(rate: u32, float: bool) -> Duration {
     Duration::from_secs(seconds.into()).saturating_sub(LONGEST_TAIL)
 }
 
-/// What is done with a sample of all channels, and its number.
+/// Called with the number of each frame and its samples.
 type EachFrame<'a> = dyn FnMut(u64, &[[u8; FLOAT]]) -> Result<(), RenderError> + 'a;
 
 /// The output of a run: interleaved native floats.
@@ -66,7 +70,7 @@ pub(super) struct Track<'a> {
     pub(super) file: &'a Path,
     /// The first of the channels.
     pub(super) channel: usize,
-    /// How many samples they are late.
+    /// How many samples late they are.
     pub(super) late: u64,
 }
 
@@ -77,7 +81,7 @@ impl Take {
         Self { file, rate, channels, end: Score::new(rate).sample_at(end), frames }
     }
 
-    /// Which part of it is in its file by now.
+    /// The fraction of it that is in its file by now, 0 to 1.
     pub(super) fn written(&self) -> f32 {
         let bytes = std::fs::metadata(&self.file).map_or(0, |data| data.len());
         let frames = bytes / self.frame();
@@ -85,7 +89,7 @@ impl Take {
         if frames >= self.frames { 1.0 } else { part(frames, self.frames).min(0.999) }
     }
 
-    /// The bytes of a sample of all channels.
+    /// The bytes of a frame.
     fn frame(&self) -> u64 {
         (self.channels * FLOAT) as u64
     }
@@ -169,7 +173,7 @@ impl Take {
     }
 }
 
-/// Two channels of a sample of all.
+/// Two channels of a frame.
 fn stereo(frame: &[[u8; FLOAT]], first: usize) -> impl Iterator<Item = f32> {
     frame.iter().skip(first).take(2).map(|bytes| f32::from_ne_bytes(*bytes))
 }

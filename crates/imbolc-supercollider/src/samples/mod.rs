@@ -1,7 +1,9 @@
 //! Files of sound beside the project: looked up by their plain name, checked by their digest.
 //!
 //! The name comes from the session, perhaps from another computer: it must name a file
-//! directly in the directory, not hidden, and nothing else. It must not know who plays the file.
+//! directly in the directory, not hidden, and nothing else. It must not know how files are played.
+
+mod impulse_response;
 
 use std::{
     fs::File,
@@ -10,6 +12,8 @@ use std::{
 };
 
 use imbolc_net::studio::{Content, ContentHash, Name};
+
+pub use self::impulse_response::ImpulseResponse;
 
 /// The most samples, counted over all channels, that a file may hold: 512 MiB in memory, or
 /// 23 minutes in stereo at 48 kHz.
@@ -38,13 +42,13 @@ pub enum BadSound {
     /// The project has not been saved, so it has no directory.
     #[error("there is no directory of samples")]
     NoDirectory,
-    /// The name is not that of a file, but a path.
+    /// The name is a path, or hidden, or not kept by a [`Name`].
     #[error("not a plain file name")]
     NotPlain,
     /// The directory has no file of this name.
     #[error("not in samples/")]
     NotThere,
-    /// The file has another content.
+    /// The content of the file differs.
     #[error("samples/ has another file of this name")]
     Another,
     /// The file cannot be read as WAV.
@@ -56,7 +60,7 @@ pub enum BadSound {
     /// The file has more than [`MAX_SAMPLES`].
     #[error("too long: {0} samples of at most {MAX_SAMPLES}")]
     TooLong(u64),
-    /// The server does not take it.
+    /// The server cannot read the file.
     #[error("the server does not read it")]
     Refused,
     /// The file cannot be read.
@@ -64,7 +68,7 @@ pub enum BadSound {
     Io(#[from] io::Error),
 }
 
-/// Where the file is that has the name of `content`. Its content may be another one.
+/// The path of the file with the name of `content`. Its content may differ.
 ///
 /// # Errors
 /// [`BadSound`].
@@ -81,8 +85,7 @@ pub fn place_of(directory: &Path, content: &Content) -> Result<PathBuf, BadSound
     if path.is_file() { Ok(path) } else { Err(BadSound::NotThere) }
 }
 
-/// Finds a file and checks that it is the one that was chosen. Reads all of it, which takes a
-/// second per GB or so.
+/// Finds a file and checks its digest. Reads all of it, which takes about a second per GB.
 ///
 /// # Errors
 /// [`BadSound`].
@@ -94,8 +97,8 @@ pub fn find_sound(directory: Option<&Path>, content: &Content) -> Result<SoundFi
     check_wav(path)
 }
 
-/// What the session knows of a file: its name and digest. It can be found by others if they
-/// put a copy into their directory.
+/// The name and digest of a file, by which the session refers to it. Others find it if they
+/// have a copy in their directory.
 ///
 /// # Errors
 /// [`BadSound`].
@@ -109,42 +112,6 @@ pub fn content_of(path: &Path) -> Result<Content, BadSound> {
     let digest = digest_of(path)?;
     check_wav(path.into())?;
     Ok(Content { name: content_name, digest })
-}
-
-/// The gain that makes the first frames of an impulse response neither louder nor softer than
-/// its input: 1 divided by the root of the sum of its squared samples, of the louder channel.
-/// A silent one has 1.
-///
-/// # Errors
-/// [`BadSound`].
-pub fn impulse_gain(file: &SoundFile, frames: u32) -> Result<f32, BadSound> {
-    let mut reader = open_wav(&file.path)?;
-    let channels = usize::from(file.channels.max(1));
-    let samples = channels.saturating_mul(usize::try_from(frames).unwrap_or(usize::MAX));
-    let spec = reader.spec();
-    let mut energies = vec![0.0_f64; channels];
-    let mut add = |(nth, sample): (usize, f64)| {
-        if let Some(energy) = energies.get_mut(nth % channels) {
-            *energy += sample * sample;
-        }
-    };
-    match spec.sample_format {
-        hound::SampleFormat::Float => {
-            for sample in reader.samples::<f32>().take(samples).enumerate() {
-                add((sample.0, sample.1.map_err(BadSound::NoWav)?.into()));
-            }
-        }
-        hound::SampleFormat::Int => {
-            let full = f64::from(2_u32.pow(u32::from(spec.bits_per_sample.clamp(1, 32)) - 1));
-            for sample in reader.samples::<i32>().take(samples).enumerate() {
-                add((sample.0, f64::from(sample.1.map_err(BadSound::NoWav)?) / full));
-            }
-        }
-    }
-    let loudest = energies.into_iter().fold(0.0, f64::max);
-    #[expect(clippy::cast_possible_truncation, reason = "a gain")]
-    let gain = (1.0 / loudest.sqrt()) as f32;
-    Ok(if gain.is_finite() { gain } else { 1.0 })
 }
 
 fn digest_of(path: &Path) -> Result<ContentHash, BadSound> {
@@ -249,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_wav_is_told_in_a_line() {
+    fn file_that_is_no_wav_is_an_error_of_one_line() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("kick.wav");
         for bytes in [&b"this is no WAV file at all"[..], b"", b"RIFF\xFF\xFF\xFF\xFFWAVE"] {

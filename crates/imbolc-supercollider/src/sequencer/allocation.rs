@@ -1,7 +1,6 @@
-//! Numbers of the server's nodes, buses and parameters: what is free, and when what was given
-//! back may be used again.
+//! Allocates the numbers of the server's nodes, audio buses and control buses.
 //!
-//! Messages under way may still name what was given back, so it rests for a while.
+//! Scheduled messages may still refer to a number that was given back, so it rests for a while.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -12,7 +11,7 @@ use imbolc_net::util::time::Timestamp;
 
 use crate::commands::NodeId;
 
-/// How long what was given back rests: far longer than any message is under way.
+/// How long a number rests: far longer than any message is scheduled ahead.
 const REST: Duration = Duration::from_secs(1);
 
 /// How many instruments have a strip at a time.
@@ -36,10 +35,15 @@ pub const METERS: u32 = 2 + 2 * MAX_BUSES + 2 * STRIP_NUMBERS;
 /// The first control bus of the parameters.
 const PARAMETERS: u32 = 2_048;
 
+/// The groups of the server, in their order.
+pub(super) const INSTRUMENTS: NodeId = NodeId(1);
+pub(super) const BUSES: NodeId = NodeId(2);
+pub(super) const MASTER: NodeId = NodeId(3);
+
 /// Nodes below are those that the sequencer names itself.
 const FIRST_NODE: i32 = 1_000;
 
-/// Node ids, which are not used again until two thousand million others were.
+/// Node ids, which are not used again until two thousand million others were used.
 #[derive(Debug)]
 pub(super) struct Nodes(i32);
 
@@ -150,7 +154,7 @@ impl Blocks {
     }
 }
 
-/// Which audio buses are whose.
+/// The layout of the audio buses.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct AudioBuses {
     /// The first that is neither an output nor an input.

@@ -1,6 +1,6 @@
 //! Files that sounds need: samples and spectra in the server's memory.
 //!
-//! Whoever builds a graph asks; what is not there yet is asked of the output, and looked for
+//! Building a graph asks for its files; a missing one is requested from the output again and
 //! again until it is there.
 
 use std::{
@@ -15,7 +15,7 @@ use crate::{
     sounds::Files,
 };
 
-/// What is asked for.
+/// A request for a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum FileRequest {
     /// A sample or a wavetable.
@@ -50,7 +50,7 @@ pub(super) struct KnownFiles {
     missing: BTreeMap<FileKey, FileRequest>,
 }
 
-/// Remembers what was asked for.
+/// Records the requests of a graph.
 #[derive(Debug)]
 pub(super) struct AskingFiles<'a> {
     known: &'a KnownFiles,
@@ -111,19 +111,19 @@ impl KnownFiles {
         found
     }
 
-    /// Looks for what is missing and returns what is there by now.
+    /// Requests missing files again, and returns those that are there by now.
     pub(super) fn look_for_missing(&mut self, output: &mut dyn Output) -> BTreeSet<FileKey> {
         let missing: Vec<_> = self.missing.values().cloned().collect();
         let found = missing.iter().filter(|request| self.ask(request, output));
         found.map(FileRequest::key).collect()
     }
 
-    /// Does not look any more for what is not needed.
+    /// Forgets missing files that are not needed any more.
     pub(super) fn keep_missing(&mut self, is_needed: impl Fn(FileKey) -> bool) {
         self.missing.retain(|key, _| is_needed(*key));
     }
 
-    /// What is missing.
+    /// The requests that have not been met.
     pub(super) fn missing(&self) -> impl Iterator<Item = &FileRequest> {
         self.missing.values()
     }

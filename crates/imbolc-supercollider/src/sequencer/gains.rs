@@ -16,13 +16,13 @@ pub(super) fn amplitude(level: Decibels) -> f32 {
     if level == Decibels::MIN { 0.0 } else { 10_f32.powf(level.get() / 20.0) }
 }
 
-fn strip(level: Decibels, pan: Pan) -> Gains {
+fn balanced(level: Decibels, pan: Pan) -> Gains {
     let (gain, pan) = (amplitude(level), pan.get());
     [gain * (1.0 - pan).min(1.0), gain * (1.0 + pan).min(1.0)]
 }
 
 /// The gains of the path from an instrument to its output.
-pub(super) fn output(
+pub(super) fn of_output(
     state: &StudioState,
     audibility: &Audibility<'_>,
     instrument: &Instrument,
@@ -36,7 +36,7 @@ pub(super) fn output(
 fn fader(state: &StudioState, instrument: &Instrument) -> Gains {
     let group = instrument.layer_group.and_then(|id| state.mixer.layer_group(id));
     let group = group.map_or(1.0, |group| amplitude(group.level));
-    strip(instrument.level, instrument.pan).map(|gain| gain * group)
+    balanced(instrument.level, instrument.pan).map(|gain| gain * group)
 }
 
 /// The gains of the sends of an instrument, by bus.
@@ -47,7 +47,7 @@ pub(super) fn sends<'a>(
 ) -> impl Iterator<Item = (imbolc_net::studio::BusId, Gains)> + 'a {
     instrument.sends.iter().map(move |(bus, send)| {
         let tapped = if send.pre_fader {
-            strip(Decibels::of(0.0), instrument.pan)
+            balanced(Decibels::of(0.0), instrument.pan)
         } else {
             fader(state, instrument)
         };
@@ -59,10 +59,10 @@ pub(super) fn sends<'a>(
 
 /// The gains of a bus.
 pub(super) fn bus(bus: &Bus) -> Gains {
-    if bus.mute { SILENCE } else { strip(bus.level, bus.pan) }
+    if bus.mute { SILENCE } else { balanced(bus.level, bus.pan) }
 }
 
 /// The gains of the master.
 pub(super) fn master(master: &Master) -> Gains {
-    if master.mute { SILENCE } else { strip(master.level, master.pan) }
+    if master.mute { SILENCE } else { balanced(master.level, master.pan) }
 }

@@ -1,5 +1,4 @@
-//! What is heard: the state with the values of its lanes, and what the server has to do to
-//! sound like it.
+//! Makes the server sound like the state with the values of its lanes.
 //!
 //! It must not know notes.
 
@@ -11,14 +10,19 @@ use imbolc_net::{
     util::time::Timestamp,
 };
 
-use super::{Sequencer, ServerSide, StripId, beat, pads, prepared::PreparedInstrument, work::Work};
+use super::{
+    Sequencer, ServerSide, beat,
+    prepared::{PreparedInstrument, pads},
+    sequencer_options::StripId,
+    work::Work,
+};
 use crate::{
     output::{Output, When},
     sounds::Surroundings,
 };
 
 impl Sequencer {
-    /// Makes what is heard the given state with the values of the lanes.
+    /// Applies the values of the lanes to the given state, and follows the changes.
     pub(super) fn hear(&mut self, now: Timestamp, output: Option<&mut dyn Output>) {
         let mut heard = self.given.clone();
         for (target, value) in &self.lanes {
@@ -29,7 +33,7 @@ impl Sequencer {
         let when = self.batch.after(now);
         let new = &self.heard;
         self.server.mixer.number_buses(new, now);
-        // What a lane has moved is not shared, even if it is the same.
+        // An instrument that a lane has moved is not shared, even if it is equal.
         let differs = |(id, now): (InstrumentId, Option<&Instrument>)| {
             (old.instruments.get(id) != now).then_some(id)
         };
@@ -102,7 +106,7 @@ impl Sequencer {
         self.follow_strip(id, when, now, output);
     }
 
-    /// Files that nothing asks for any more are not missing.
+    /// Files that no sound needs any more are not missing.
     fn forget_unneeded_files(&mut self) {
         let ServerSide { files, prepared, mixer, .. } = &mut self.server;
         files.keep_missing(|file| {

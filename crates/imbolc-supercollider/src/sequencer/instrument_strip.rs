@@ -1,4 +1,4 @@
-//! The strip of an instrument that sounds: its rack, its voices' group, its ways out.
+//! The strip of an instrument that sounds: its rack, the group of its voices, its sends.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -8,8 +8,7 @@ use imbolc_net::{
 };
 
 use super::{
-    INSTRUMENTS, MASTER,
-    allocation::{AudioBuses, Block, strip_meter},
+    allocation::{AudioBuses, Block, INSTRUMENTS, MASTER, strip_meter},
     gains::{self, Gains},
     mixer_strips::MixerStrips,
     prepared::{PatchKey, PreparedInstrument},
@@ -130,7 +129,7 @@ impl InstrumentStrip {
         true
     }
 
-    /// Follows the gains of all ways out.
+    /// Follows the gains of the output, the sends and the stem.
     pub(super) fn follow_gains(
         &mut self,
         work: &mut Work<'_>,
@@ -146,7 +145,7 @@ impl InstrumentStrip {
             self.to = to;
             self.rack.lead_to(work, to);
         }
-        let gains = gains::output(state, audibility, instrument);
+        let gains = gains::of_output(state, audibility, instrument);
         self.rack.set_gains(work, gains);
         if let Some(channel) = stem {
             self.follow_stem(work, parts, channel, gains);

@@ -8,12 +8,12 @@ use imbolc_net::{
 };
 
 use super::{
-    BUSES, MASTER, StripId,
-    allocation::{AudioBuses, MASTER_METER, Numbers, bus_meter},
+    allocation::{AudioBuses, BUSES, MASTER, MASTER_METER, Numbers, bus_meter},
     files::{FileKey, KnownFiles},
     gains::{self, Gains},
     prepared::prepare_chain,
     rack::{Rack, RackPlace, StripParts},
+    sequencer_options::StripId,
     work::{Part, Work},
 };
 use crate::{

@@ -1,4 +1,4 @@
-//! What is played becomes timed messages for the server.
+//! Turns played events into timed messages for the server.
 //!
 //! The [`Sequencer`] is a plain value: events, states and times come in as arguments, and
 //! messages go to an [`Output`], live or offline. It must not know a socket, a process, a file
@@ -22,6 +22,7 @@ mod mixer_strips;
 mod notes;
 mod prepared;
 mod rack;
+mod sequencer_options;
 #[cfg(test)]
 mod tests;
 mod voices;
@@ -34,15 +35,15 @@ use std::{
 
 use imbolc_net::{
     model::InstrumentId,
-    studio::{BusId, Content, PlaybackEvent, Played, StudioState, Target},
+    studio::{Content, PlaybackEvent, Played, StudioState, Target},
     util::{
-        quantity::{Amount, PadNumber, Pitch},
+        quantity::{Amount, Pitch},
         time::Timestamp,
     },
 };
 
 use self::{
-    allocation::{AudioBuses, Blocks, Nodes, Numbers},
+    allocation::{AudioBuses, BUSES, Blocks, INSTRUMENTS, MASTER, Nodes, Numbers},
     batch::Batch,
     files::{FileRequest, KnownFiles},
     instrument_strip::InstrumentStrip,
@@ -54,6 +55,7 @@ use self::{
 };
 pub use self::{
     allocation::{CONTROL_BUSES, MAX_STRIPS, METERS, PRIVATE_AUDIO_BUSES},
+    sequencer_options::{SequencerOptions, StripId},
     voices::MAX_VOICES,
 };
 use crate::{
@@ -61,60 +63,25 @@ use crate::{
     output::{Output, When},
 };
 
-/// The groups of the server, in their order.
-const INSTRUMENTS: NodeId = NodeId(1);
-const BUSES: NodeId = NodeId(2);
-const MASTER: NodeId = NodeId(3);
-
 /// How long what has ended is remembered: longer than the latency.
 const LINGER: Duration = Duration::from_millis(500);
 
 /// How long a note waits for a definition or a file that is still loading.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// What the server has, beside what is sent to it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SequencerOptions {
-    /// Its output channels; the first two are those of the master.
-    pub outputs: u32,
-    /// Its input channels.
-    pub inputs: u32,
-    /// Whether it renders offline.
-    pub offline: bool,
-    /// Output channels, from 0, to which strips are sent in addition, behind their faders.
-    pub stems: BTreeMap<StripId, u32>,
-}
-
-impl Default for SequencerOptions {
-    fn default() -> Self {
-        Self { outputs: 2, inputs: 2, offline: false, stems: BTreeMap::new() }
-    }
-}
-
-/// A strip of the mixer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum StripId {
-    /// That of an instrument.
-    Instrument(InstrumentId),
-    /// That of a bus.
-    Bus(BusId),
-    /// The master.
-    Master,
-}
-
 /// Whether events are played on time or as soon as possible.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Urgency {
-    /// On time: what is written.
+    /// At their times: written notes.
     OnTime,
-    /// As soon as possible: what a participant strikes.
+    /// As soon as possible: the keys of a participant.
     AtOnce,
 }
 
-/// The parameters that lanes have moved, each to a part of its range.
+/// The parameters that lanes have moved, each to a fraction of its range.
 pub type Lanes = BTreeMap<Target, Amount>;
 
-/// Turns what is played into messages.
+/// Turns played events into messages.
 #[derive(Debug)]
 pub struct Sequencer {
     options: SequencerOptions,
@@ -123,17 +90,17 @@ pub struct Sequencer {
     given: StudioState,
     /// The parameters that lanes have moved, and how far.
     lanes: Lanes,
-    /// Both together.
+    /// The state with the values of the lanes.
     heard: StudioState,
-    /// What was said before it could be sent.
+    /// Messages that are sent at the end of a call.
     batch: Batch,
     server: ServerSide,
-    /// The notes that sound, for a server that begins anew.
+    /// The notes that are held, which a new server plays again.
     held: BTreeMap<(InstrumentId, Pitch), Note>,
     troubles: Troubles,
 }
 
-/// What cannot be played, in one line each, which is said once.
+/// Problems, one line each; a line is reported once.
 #[derive(Debug, Default)]
 struct Troubles {
     new: Vec<String>,
@@ -148,7 +115,7 @@ impl Troubles {
     }
 }
 
-/// What the server has.
+/// The state of the server as the messages have made it.
 #[derive(Debug)]
 struct ServerSide {
     has_begun: bool,
@@ -162,7 +129,7 @@ struct ServerSide {
     mixer: MixerStrips,
     voices: Voices,
     waiting: Vec<Note>,
-    /// Whose effects or voices wait for a definition.
+    /// The strips that wait for a definition.
     incomplete: BTreeSet<StripId>,
 }
 
@@ -203,8 +170,7 @@ impl Sequencer {
         }
     }
 
-    /// Begins with a server that has nothing yet: everything that it needs is sent, and the
-    /// notes that sound are struck again.
+    /// Begins with a new server: sends everything that it needs, and plays held notes again.
     pub fn begin(&mut self, now: Timestamp, output: &mut dyn Output) {
         let parts = StripParts::new();
         self.server = ServerSide { has_begun: true, parts, ..ServerSide::new(self.audio) };
@@ -227,14 +193,13 @@ impl Sequencer {
         self.tick(now, output);
     }
 
-    /// The server is gone. What is played from now on is remembered as far as it still sounds
-    /// when there is another one.
+    /// The server is gone. Held notes are remembered for the next one.
     pub fn end(&mut self) {
         self.server = ServerSide::new(self.audio);
         self.batch = Batch::default();
     }
 
-    /// Follows the state. What lanes have moved stays where it is.
+    /// Follows the state. Parameters that lanes have moved keep their values.
     pub fn follow(&mut self, now: Timestamp, state: &StudioState, output: Option<&mut dyn Output>) {
         if !is_same(&self.given, state) {
             self.given = state.clone();
@@ -242,8 +207,7 @@ impl Sequencer {
         }
     }
 
-    /// Keeps these parameters where lanes have moved them. All others have the values of the
-    /// state again.
+    /// Sets the parameters that lanes have moved. All others return to the values of the state.
     pub fn keep_lanes(&mut self, now: Timestamp, lanes: &Lanes, output: Option<&mut dyn Output>) {
         if self.lanes != *lanes {
             self.lanes.clone_from(lanes);
@@ -251,7 +215,7 @@ impl Sequencer {
         }
     }
 
-    /// Plays an event.
+    /// Plays an event. Without an output, only held notes and lanes are remembered.
     pub fn play(
         &mut self,
         played: &Played,
@@ -291,9 +255,8 @@ impl Sequencer {
         self.batch.send(output);
     }
 
-    /// Does what is due: strikes notes that have waited for a definition, and frees strips
-    /// that have been silent for long. To be called at least every 10 ms while anything
-    /// sounds.
+    /// Does work that is due: plays notes that have waited for a definition, and frees silent
+    /// strips. Call it at least every 10 ms while [`is_busy`](Self::is_busy).
     pub fn tick(&mut self, now: Timestamp, output: &mut dyn Output) {
         if !self.server.has_begun {
             return;
@@ -330,7 +293,7 @@ impl Sequencer {
         self.batch.send(output);
     }
 
-    /// Cuts everything that sounds, tails too, and what is under way.
+    /// Cuts everything that sounds, tails and scheduled messages included.
     pub fn silence(&mut self, now: Timestamp, output: &mut dyn Output) {
         self.held.clear();
         if !self.server.has_begun {
@@ -354,8 +317,8 @@ impl Sequencer {
         self.batch.send(output);
     }
 
-    /// Whether anything sounds, or still has to be freed, or a definition is to be loaded. Files
-    /// that are missing do not count.
+    /// Whether anything sounds, still has to be freed, or waits for a definition. Missing files
+    /// do not count.
     #[must_use]
     pub fn is_busy(&self) -> bool {
         let server = &self.server;
@@ -365,12 +328,12 @@ impl Sequencer {
             || !server.incomplete.is_empty()
     }
 
-    /// Notices since the last call: what cannot be played, in one line each.
+    /// Problems since the last call, one line each: sounds that cannot be played.
     pub fn troubles(&mut self) -> Vec<String> {
         std::mem::take(&mut self.troubles.new)
     }
 
-    /// The files that are looked for and not found yet.
+    /// The files that sounds need and the output does not have yet.
     pub fn missing_files(&self) -> impl Iterator<Item = &Content> {
         self.server.files.missing().map(FileRequest::content)
     }
@@ -414,11 +377,6 @@ fn is_same(a: &StudioState, b: &StudioState) -> bool {
         && a.mixer.is_same(&b.mixer)
         && a.drums.is_same(&b.drums)
         && a.session == b.session
-}
-
-/// The pads of a drum kit.
-fn pads() -> impl Iterator<Item = PadNumber> {
-    (0..16).filter_map(|pad| PadNumber::new(pad).ok())
 }
 
 /// The seconds of a quarter note.

@@ -12,13 +12,14 @@ use imbolc_net::{
 };
 
 use super::{
-    LINGER, Sequencer, StripId,
+    LINGER, Sequencer,
     allocation::MAX_STRIPS,
     gains,
     instrument_strip::{CLICK, InstrumentStrip},
     prepared::PatchKey,
+    sequencer_options::StripId,
     voices::{MAX_VOICES, Voice, VoiceKey, seconds},
-    work::{Work, number},
+    work::{Work, bus_number},
 };
 use crate::{
     commands::{self, Place},
@@ -34,7 +35,7 @@ const SHORTEST: Duration = Duration::from_millis(3);
 /// A gate that ends a voice in so many seconds, whatever its envelope: −1 less the time.
 const CUT: f32 = -1.01;
 
-/// A note or a pad that is struck.
+/// A note or a pad that begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Note {
     pub(super) time: Timestamp,
@@ -45,7 +46,7 @@ pub(super) struct Note {
 }
 
 impl Note {
-    /// What an event strikes, if it does.
+    /// The note or pad that an event begins, if any.
     pub(super) fn of(played: &Played) -> Option<Self> {
         let time = played.time;
         match played.what {
@@ -88,7 +89,7 @@ impl Note {
 }
 
 impl Sequencer {
-    /// Begins a voice, or lets it wait until its definition can be used.
+    /// Begins a voice, or queues it until its definition can be used.
     pub(super) fn strike(
         &mut self,
         note: Note,
@@ -104,13 +105,13 @@ impl Sequencer {
             && self.ensure_strip(note, now, output)
             && self.server.strips.get(&id).is_some_and(|own| own.patch(key).is_some());
         if !is_ready {
-            // What is open is tried again at every tick.
+            // An open input is tried again at every tick.
             if note.key != VoiceKey::Open {
                 self.server.waiting.push(note);
             }
             return;
         }
-        // A key sounds once, and an open input, too.
+        // A key has one voice at a time, and so has an open input.
         self.choke(id, note.key, when, now, output);
         self.make_room(when, now, output);
         let controls = self.controls(&note, start_of(when, now));
@@ -122,7 +123,8 @@ impl Sequencer {
         };
         let Some(patch) = strip.patch(key) else { return };
         let new = server.nodes.next();
-        let mut all = vec![(PARAMETERS, number(patch.block.first)), (BUS, number(strip.bus()))];
+        let mut all =
+            vec![(PARAMETERS, bus_number(patch.block.first)), (BUS, bus_number(strip.bus()))];
         all.extend(controls);
         let place = Place::TailOf(strip.voices());
         self.batch.push(when, commands::new_synth(&patch.name, new, place, &all));
@@ -167,7 +169,7 @@ impl Sequencer {
         controls
     }
 
-    /// Lets go of a key. A note that waits is dropped.
+    /// Releases a key. A queued note is dropped.
     pub(super) fn release(
         &mut self,
         id: InstrumentId,
@@ -193,7 +195,7 @@ impl Sequencer {
         self.batch.push(when, commands::set(voice.node, GATE, 0.0));
     }
 
-    /// Ends what a key or a pad plays, at once. A note that waits is dropped.
+    /// Cuts the voice of a key or a pad. A queued note is dropped.
     pub(super) fn choke(
         &mut self,
         id: InstrumentId,
@@ -219,7 +221,7 @@ impl Sequencer {
         };
         let level = gains::amplitude(self.heard.session.click.level);
         let frequency = if accent { 1_760.0 } else { 1_320.0 };
-        let bus = number(self.audio.master());
+        let bus = bus_number(self.audio.master());
         let controls = [(BUS, bus), (FREQUENCY, frequency), (LEVEL, level)];
         let node = self.server.nodes.next();
         self.batch.push(when, commands::new_synth(parts.click(), node, CLICK, &controls));
@@ -297,8 +299,8 @@ impl Sequencer {
         order.min().map(|(_, id)| id)
     }
 
-    /// Frees the strip of an instrument with all its voices, when what is under way to them
-    /// has arrived.
+    /// Frees the strip of an instrument with all its voices, after messages that are already
+    /// scheduled for them.
     pub(super) fn remove_strip(
         &mut self,
         id: InstrumentId,
@@ -316,7 +318,7 @@ impl Sequencer {
         strip.free(&mut Work { nodes, blocks, batch: &mut self.batch, output, now, when });
     }
 
-    /// Opens what sounds without a key, and closes what does not any more.
+    /// Opens inputs that sound without a key, and closes those that do not any more.
     pub(super) fn open_strips(&mut self, now: Timestamp, output: &mut dyn Output) {
         let prepared = self.server.prepared.iter();
         let open: Vec<_> = prepared.filter(|(_, own)| own.is_open).map(|(id, _)| *id).collect();
@@ -362,7 +364,7 @@ impl Sequencer {
     }
 }
 
-/// When what is sent takes effect, without the latency.
+/// When a message takes effect, without the latency.
 const fn start_of(when: When, now: Timestamp) -> Timestamp {
     match when {
         When::Now => now,
@@ -370,9 +372,9 @@ const fn start_of(when: When, now: Timestamp) -> Timestamp {
     }
 }
 
-/// Not before `earliest`. What is sent at once is `latency` ahead of what is sent on time, and
-/// does not wait for the end of the audio driver's period: it waits for the latency, too, which
-/// is longer.
+/// Not before `earliest`. A message that is sent at once is `latency` ahead of one that is sent
+/// on time, and does not wait for the end of the audio driver's period; if it must wait, it
+/// waits for the latency, which is longer.
 fn not_before(when: When, earliest: Timestamp, now: Timestamp, latency: Duration) -> When {
     match when {
         When::At(time) => When::At(time.max(earliest)),

@@ -1,5 +1,5 @@
-//! What an instrument or a chain needs to sound: definitions and the values of their
-//! parameters, made when the state changes and not at the note.
+//! The definitions of an instrument or a chain, and the values of their parameters: built when
+//! the state changes, not when a note begins.
 
 use std::collections::BTreeMap;
 
@@ -50,7 +50,7 @@ pub(super) struct PreparedInstrument {
 }
 
 impl PreparedInstrument {
-    /// Prepares an instrument. What has too many wires is silent, and is passed to `fail`.
+    /// Prepares an instrument. A sound with too many wires is left out and passed to `fail`.
     pub(super) fn of(
         state: &StudioState,
         id: InstrumentId,
@@ -65,7 +65,7 @@ impl PreparedInstrument {
         };
         match (&instrument.source, state.drums.machine(id)) {
             (Source::DrumKit(kit), Some(machine)) => {
-                for pad in super::pads() {
+                for pad in pads() {
                     if let Some(voice) = build_pad(machine, pad, kit, instrument, surroundings) {
                         add(PatchKey::Pad(pad), voice);
                     }
@@ -119,4 +119,9 @@ pub(super) fn chain_follows_tempo(chain: &Chain) -> bool {
         Effect::Tremolo(tremolo) => tremolo.sync.is_some(),
         _ => false,
     })
+}
+
+/// The pads of a drum kit.
+pub(super) fn pads() -> impl Iterator<Item = PadNumber> {
+    (0..16).filter_map(|pad| PadNumber::new(pad).ok())
 }

@@ -1,4 +1,5 @@
-//! What every strip has: a group, an audio bus, effects in their order, a guard and a fader.
+//! The common part of every strip: a group, an audio bus, effects in their order, a guard and a
+//! fader.
 
 use std::sync::Arc;
 
@@ -7,7 +8,7 @@ use imbolc_net::studio::SlotId;
 use super::{
     gains::Gains,
     prepared::PreparedEffect,
-    work::{Part, Work, number},
+    work::{Part, Work, bus_number},
 };
 use crate::{
     commands::{self, NodeId, Place},
@@ -104,17 +105,20 @@ impl Rack {
         let fader = Part::reserve(work, &parts.of(place.fader).definition.name, &gains)?;
         let [group, guard] = [work.nodes.next(), work.nodes.next()];
         work.batch.change(work.when, commands::new_group(group, Place::TailOf(place.parent)));
-        let bus = [(PARAMETERS, 0.0), (BUS, number(place.bus))];
+        let bus = [(PARAMETERS, 0.0), (BUS, bus_number(place.bus))];
         let name = &parts.guard.definition.name;
         work.batch.change(work.when, commands::new_synth(name, guard, Place::TailOf(group), &bus));
-        let controls =
-            [(BUS, number(place.bus)), (TO, number(place.to)), (METER, number(place.meter))];
+        let controls = [
+            (BUS, bus_number(place.bus)),
+            (TO, bus_number(place.to)),
+            (METER, bus_number(place.meter)),
+        ];
         let fader = fader.create(work, Place::TailOf(group), &controls);
         let (bus, meter) = (place.bus, place.meter);
         Some(Self { group, bus, guard, effects: Vec::new(), fader, meter })
     }
 
-    /// A further way out of the strip, with gains of its own.
+    /// Adds a send with its own gains.
     pub(super) fn send(
         &self,
         work: &mut Work<'_>,
@@ -122,7 +126,7 @@ impl Rack {
         to: u32,
         gains: Gains,
     ) -> Option<Part> {
-        let controls = [(BUS, number(self.bus)), (TO, number(to))];
+        let controls = [(BUS, bus_number(self.bus)), (TO, bus_number(to))];
         let send = Part::reserve(work, &parts.send.definition.name, &gains)?;
         Some(send.create(work, Place::After(self.guard), &controls))
     }
@@ -131,9 +135,9 @@ impl Rack {
         self.fader.update(work, &gains);
     }
 
-    /// Leads the fader elsewhere.
+    /// Connects the fader to another bus.
     pub(super) fn lead_to(&self, work: &mut Work<'_>, bus: u32) {
-        work.batch.change(work.when, commands::set(self.fader.node, TO, number(bus)));
+        work.batch.change(work.when, commands::set(self.fader.node, TO, bus_number(bus)));
     }
 
     /// Makes the effects what they should be and returns whether nothing is missing: one whose
@@ -193,7 +197,7 @@ impl Rack {
             Some(old) => Place::Replacing(old.part.node),
             None => Place::Before(self.guard),
         };
-        let part = part.create(work, place, &[(BUS, number(self.bus))]);
+        let part = part.create(work, place, &[(BUS, bus_number(self.bus))]);
         if let Some(old) = old {
             old.part.give_back(work);
         }

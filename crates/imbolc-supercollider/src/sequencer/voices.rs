@@ -1,6 +1,6 @@
 //! The voices that sound, and which of them goes first if there are too many.
 //!
-//! The server frees a voice when its envelope is over; this is an account of it.
+//! The server frees a voice when its envelope is over; this keeps account of it.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -19,7 +19,7 @@ use crate::{commands::NodeId, sounds::VoiceLife};
 /// How many voices sound at a time.
 pub const MAX_VOICES: usize = 512;
 
-/// What plays a voice.
+/// The key that plays a voice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum VoiceKey {
     /// A note.

@@ -1,4 +1,4 @@
-//! What every change of the server needs at hand.
+//! The context of a change of the server: allocators, the batch and the time.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::{
     synth_def::{Built, PARAMETERS},
 };
 
-/// Numbers to give out, and where the messages go.
+/// The allocators and the target of the messages.
 pub(super) struct Work<'a> {
     pub(super) nodes: &'a mut Nodes,
     pub(super) blocks: &'a mut Blocks,
@@ -22,13 +22,13 @@ pub(super) struct Work<'a> {
     pub(super) output: &'a mut dyn Output,
     /// The present.
     pub(super) now: Timestamp,
-    /// When it takes effect: a new strip is made at once, all that is there changes in the
-    /// order in which it is said.
+    /// When the change takes effect: a new strip is created at once, existing nodes change in
+    /// the order of the calls.
     pub(super) when: When,
 }
 
 impl Work<'_> {
-    /// Does something at once: what is new is there before what is under way.
+    /// Does something at once: new nodes are there before messages that are already scheduled.
     pub(super) fn at_once<T>(&mut self, make: impl FnOnce(&mut Self) -> T) -> T {
         let when = std::mem::replace(&mut self.when, When::Now);
         let result = make(self);
@@ -56,7 +56,7 @@ impl Part {
     /// control buses left.
     pub(super) fn reserve(work: &mut Work<'_>, name: &Arc<str>, values: &[f32]) -> Option<Self> {
         let block = work.blocks.take(values.len(), work.now)?;
-        // scsynth 3.13 takes none for an error.
+        // scsynth 3.13 reports an error for no values.
         if !values.is_empty() {
             work.batch.push(When::Now, commands::set_buses(block.first, values));
         }
@@ -71,7 +71,7 @@ impl Part {
         place: Place,
         controls: &[(&'static str, f32)],
     ) -> Self {
-        let mut all = vec![(PARAMETERS, number(self.block.first))];
+        let mut all = vec![(PARAMETERS, bus_number(self.block.first))];
         all.extend_from_slice(controls);
         work.batch.change(work.when, commands::new_synth(&self.name, self.node, place, &all));
         self
@@ -116,6 +116,6 @@ pub(super) fn update_block(work: &mut Work<'_>, block: Block, known: &mut Vec<f3
 
 /// A bus number as the value of a control: exact, as there are fewer than 2^24.
 #[expect(clippy::cast_precision_loss, reason = "below 2^24")]
-pub(super) const fn number(bus: u32) -> f32 {
+pub(super) const fn bus_number(bus: u32) -> f32 {
     bus as f32
 }

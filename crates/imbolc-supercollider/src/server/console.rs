@@ -1,6 +1,6 @@
-//! What `scsynth` prints, line by line: the only place where it tells of most errors.
+//! Parses the output of `scsynth`: most errors are reported nowhere else.
 //!
-//! It must not know what is done about it.
+//! It must not know how errors are handled.
 
 use std::{
     collections::BTreeMap,
@@ -8,23 +8,23 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// The same kind of line is told again after this time.
+/// A line of the same kind is reported again after this time.
 const QUIET: Duration = Duration::from_secs(10);
 
-/// How many kinds of lines are told apart. Beyond, nothing is told.
+/// How many kinds of lines are distinguished. Further kinds are not reported.
 const KINDS: usize = 64;
 
 /// The longest line in bytes; a longer one is cut.
 const LONGEST: u64 = 1024;
 
-/// What a line means.
+/// The meaning of a line.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Said {
     /// The sample rate in Hz, and the frames of a period.
     Audio { rate: f64, period: u32 },
     /// An output is connected to the sound card.
     Connected,
-    /// It listens. Whether audio runs it does not know.
+    /// It listens. That does not mean that audio runs.
     Ready,
     /// There is no JACK server.
     NoJack,
@@ -41,7 +41,7 @@ pub(super) enum Said {
 }
 
 impl Said {
-    /// The meaning of a line; `None` if it has none for us.
+    /// The meaning of a line; `None` if it does not matter.
     pub(super) fn of(line: &str) -> Option<Self> {
         let line = line.trim();
         if line.starts_with("late ") {
@@ -73,8 +73,8 @@ impl Said {
     }
 }
 
-/// A message for a node that has freed itself meanwhile, the answer to a definition that
-/// cannot be used, and the end without JACK, which are told otherwise.
+/// Messages for nodes that have freed themselves meanwhile, and problems that are reported
+/// elsewhere: unusable definitions, and the end without JACK.
 fn harmless(line: &str) -> bool {
     line.starts_with("terminate called without an active exception")
         || (line.contains(" Node ") && line.ends_with(" not found"))
@@ -82,8 +82,8 @@ fn harmless(line: &str) -> bool {
         || (line.contains("SynthDef ") && line.ends_with(" not found"))
 }
 
-/// Reads lines until the process ends, and calls `tell` for those that mean something.
-/// Of each kind of error, one line per 10 s is told.
+/// Reads lines until the process ends, and calls `tell` for those that matter: of each kind of
+/// error, at most one line per 10 s.
 pub(super) fn read_console(output: impl Read, mut tell: impl FnMut(Said)) {
     let mut output = BufReader::new(output);
     let mut told: BTreeMap<String, Instant> = BTreeMap::new();
@@ -142,10 +142,10 @@ mod tests {
 
     #[test]
     fn a_flood_of_errors_is_told_once() {
-        let flood: String =
+        let flood: Vec<_> =
             (0..1000).map(|n| format!("FAILURE IN SERVER /b_query {n} is bad\n")).collect();
         let mut told = 0;
-        read_console(flood.as_bytes(), |_| told += 1);
+        read_console(flood.concat().as_bytes(), |_| told += 1);
         assert_eq!(told, 1);
     }
 

@@ -1,8 +1,8 @@
 //! Definitions that were asked for, and whether the server has them.
 //!
-//! `scsynth` says `/done` also for a definition that it refuses, and nothing at all for one
-//! that it cannot read. So each is tried: a synth of it is made in a group that is paused,
-//! and the server is asked which synths there are.
+//! `scsynth` answers `/done` even to a definition that it refuses, and nothing at all to one
+//! that it cannot read. So each is tried: a synth of it is created in a paused group, and the
+//! server is asked which synths exist.
 
 use std::{
     collections::{BTreeSet, VecDeque},
@@ -36,18 +36,18 @@ const ANSWER: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Default)]
 pub(super) struct Definitions {
-    /// What was asked for, but for what was refused.
+    /// The definitions that were asked for, without refused ones.
     wanted: Vec<Definition>,
-    /// What the server has not got yet.
+    /// The definitions that have not been sent to the present server.
     waiting: VecDeque<Definition>,
-    batch: Option<Batch>,
+    batch: Option<SentDefinitions>,
     last_sync: i32,
     /// Why the server refused a definition of this batch.
     reason: Option<String>,
 }
 
 #[derive(Debug)]
-struct Batch {
+struct SentDefinitions {
     definitions: Vec<Definition>,
     sync: i32,
     since: Instant,
@@ -71,18 +71,18 @@ impl Definitions {
         self.waiting.push_back(definition);
     }
 
-    /// The server is another one, which has none.
+    /// The server is a new one, which has none.
     pub(super) fn begin_again(&mut self) {
         self.batch = None;
         self.waiting = self.wanted.iter().cloned().collect();
     }
 
-    /// Whether the server has all that can be used.
+    /// Whether the server has all of them.
     pub(super) fn is_done(&self) -> bool {
         self.batch.is_none() && self.waiting.is_empty()
     }
 
-    /// Why the server has refused a definition, as it says itself.
+    /// Takes the reason that the server has printed for refusing a definition.
     pub(super) fn heard(&mut self, reason: String) {
         self.reason = Some(reason);
     }
@@ -112,7 +112,7 @@ impl Definitions {
         self.last_sync = self.last_sync.wrapping_add(1);
         messages.push(commands::sync(self.last_sync));
         self.reason = None;
-        self.batch = Some(Batch { definitions, sync: self.last_sync, since: now });
+        self.batch = Some(SentDefinitions { definitions, sync: self.last_sync, since: now });
         messages
     }
 

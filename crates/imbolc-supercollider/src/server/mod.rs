@@ -8,110 +8,38 @@
 
 mod console;
 mod definitions;
-mod files;
-mod process;
+mod heart;
+mod osc_packets;
+mod scsynth_process;
+mod server_event;
+mod server_files;
+mod server_options;
 mod supervisor;
 
-use std::{
-    ops::RangeInclusive,
-    path::PathBuf,
-    sync::{Arc, mpsc},
-    thread,
-};
+use std::{sync::mpsc, thread};
 
 use imbolc_net::studio::Content;
 
-pub(crate) use self::process::pipewire_runs;
+pub(crate) use self::scsynth_process::pipewire_runs;
+pub use self::{
+    server_event::{Audio, Load, ServerEvent},
+    server_options::{
+        AUDIO_BUSES, BUS_OF_SUPERVISOR, CONTROL_BUSES, INPUTS, NODES_OF_SUPERVISOR, NoScsynth,
+        OUTPUTS, ServerOptions, ending_with_us, find_program, find_scsynth, sizes,
+    },
+};
 use self::{
-    files::FileKey,
+    server_files::WantedFile,
     supervisor::{Incoming, Request, Supervisor},
 };
-use crate::{
-    output::{Buffer, Spectrum},
-    server_options::CONTROL_BUSES,
-    synth_def::Definition,
-};
-
-/// The nodes of the supervisor; all others are free to use. Group 0 must not be freed: it
-/// holds the synth that tells whether audio runs.
-pub const NODES_OF_SUPERVISOR: RangeInclusive<i32> = 400..=999;
-
-/// The control bus of the supervisor, the last one.
-pub const BUS_OF_SUPERVISOR: u32 = CONTROL_BUSES - 1;
-
-/// How the server is found and what it may read.
-#[derive(Clone, Debug, Default)]
-pub struct ServerOptions {
-    /// The program; `None` looks for `scsynth` on `PATH`.
-    pub scsynth: Option<PathBuf>,
-    /// The directory of samples; `None` finds none. The server reads no other file.
-    pub samples: Option<PathBuf>,
-}
-
-/// What happened to the server.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub enum ServerEvent {
-    /// It runs, audio is computed, and all definitions that were asked for are there. It has
-    /// no nodes, and all control buses are 0.
-    Up(Audio),
-    /// It does not run, for this reason. It is tried again, after 0.25 s at first and at
-    /// least every 10 s. A reason is told once until the server is up again.
-    Down(String),
-    /// A definition can be used. After [`Down`](Self::Down) it cannot, until it is told anew.
-    Defined(Arc<str>),
-    /// A file can be used, until the server is down.
-    Loaded(Content, Buffer),
-    /// So many sixteenths of an impulse response can be used as a spectrum, until the server is
-    /// down.
-    Prepared(Content, u8, Spectrum),
-    /// A file cannot be used, for this reason.
-    Missing(Content, String),
-    /// The values of the control buses from the first on that were asked for.
-    Peaks {
-        /// The first control bus.
-        first: u32,
-        /// Its value, and those of the next ones.
-        values: Vec<f32>,
-    },
-    /// Twice a second, how the server is.
-    Status(Load),
-    /// Something went wrong, in one line.
-    Trouble(String),
-}
-
-/// How the server is connected.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Audio {
-    /// `JACK` or `PipeWire`.
-    pub system: &'static str,
-    /// The sample rate in Hz.
-    pub rate: f64,
-    /// Frames in a period of the sound card, at least 64.
-    pub period: u32,
-    /// The UDP port on 127.0.0.1.
-    pub port: u16,
-}
-
-/// How much the server has to do.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Load {
-    /// The mean use of a core, in percent.
-    pub cpu: f32,
-    /// The highest use of a core within a period of the last second, in percent.
-    pub peak_cpu: f32,
-    /// Bundles that came too late since the link was started.
-    pub late: u64,
-    /// The measured sample rate in Hz.
-    pub sample_rate: f64,
-}
+use crate::synth_def::Definition;
 
 /// A server that is kept running until this is dropped.
 #[derive(Debug)]
 pub struct ServerLink {
     requests: mpsc::Sender<Incoming>,
     events: mpsc::Receiver<ServerEvent>,
-    /// What is out of date a moment later: dropped if it is not read.
+    /// Events that are soon out of date: they are dropped if they are not read.
     meters: mpsc::Receiver<ServerEvent>,
     thread: Option<thread::JoinHandle<()>>,
 }
@@ -139,7 +67,7 @@ impl ServerLink {
         Self { requests, events, meters, thread }
     }
 
-    /// What has happened since the last call.
+    /// The events since the last call.
     pub fn poll(&mut self) -> impl Iterator<Item = ServerEvent> {
         self.events.try_iter().chain(self.meters.try_iter())
     }
@@ -152,12 +80,13 @@ impl ServerLink {
     /// Asks for a file of the directory of samples, which is loaded again whenever the server
     /// is started again. One that is not there is looked for again every few seconds.
     pub fn load(&self, content: &Content) {
-        self.ask(Request::Load(FileKey::new(content, 0)));
+        self.ask(Request::Load(WantedFile { content: content.clone(), sixteenths: 0 }));
     }
 
     /// Asks for the first `sixteenths` (1 to 16) of a file as a spectrum, as for a file.
     pub fn prepare(&self, content: &Content, sixteenths: u8) {
-        self.ask(Request::Load(FileKey::new(content, sixteenths.max(1))));
+        let sixteenths = sixteenths.clamp(1, 16);
+        self.ask(Request::Load(WantedFile { content: content.clone(), sixteenths }));
     }
 
     /// Asks for the values of `count` control buses, at most 8,192, about 30 times a second.
@@ -165,12 +94,7 @@ impl ServerLink {
         self.ask(Request::Watch { first, count });
     }
 
-    /// Starts the server again with another directory of samples. All files are forgotten.
-    pub fn use_samples(&self, directory: Option<PathBuf>) {
-        self.ask(Request::UseSamples(directory));
-    }
-
-    /// Starts the server again, for this reason.
+    /// Restarts the server. `why` is reported as [`ServerEvent::Down`].
     pub fn restart(&self, why: &str) {
         self.ask(Request::Restart(why.into()));
     }

@@ -1,7 +1,7 @@
 //! The supervisor: boots `scsynth`, watches it and starts it again.
 //!
-//! All that concerns it arrives in one channel: requests of the link, packets of the server,
-//! lines that it prints, results of look-ups. It is the thread that starts the process, so
+//! Everything arrives in one channel: requests of the link, packets of the server, the lines
+//! that it prints, results of look-ups. It is the thread that starts the process, so
 //! the process ends with it.
 
 use std::{
@@ -9,24 +9,28 @@ use std::{
     convert::Infallible,
     io,
     net::{Ipv4Addr, SocketAddr, UdpSocket},
-    path::PathBuf,
+    ops::ControlFlow,
+    path,
     sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender},
     thread,
     time::{Duration, Instant},
 };
 
-use rosc::{OscBundle, OscMessage, OscPacket, OscTime, OscType};
+use rosc::{OscMessage, OscPacket, OscType};
 
 use super::{
-    Audio, BUS_OF_SUPERVISOR, Load, ServerEvent, ServerOptions,
     console::{Said, read_console},
     definitions::{Definitions, TRIALS},
-    files::{FileKey, Files, FoundFile},
-    process::{AudioSystem, ScsynthProcess, describe, pipewire_runs},
+    heart::{HEART, HEART_BUS, heart_definition},
+    osc_packets::{at_once, bus_values, encode_packet, read_messages},
+    scsynth_process::{AudioSystem, ScsynthProcess, describe, pipewire_runs},
+    server_event::{Audio, Load, ServerEvent},
+    server_files::{FoundFile, ServerFiles, WantedFile},
+    server_options::ServerOptions,
 };
 use crate::{
     commands::{self, NodeId, Place},
-    synth_def::{Definition, Graph},
+    synth_def::Definition,
 };
 
 /// How long a boot may take. It takes 0.1 to 6 s.
@@ -42,7 +46,7 @@ const RESTORE: Duration = Duration::from_secs(30);
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
-/// A server that ran for this time was well: the pauses begin anew.
+/// After a run of this time, the pauses begin anew.
 const WELL: Duration = Duration::from_secs(5);
 
 /// How often control buses are asked for.
@@ -61,11 +65,7 @@ const BUSES_OF_MESSAGE: u32 = 2048;
 /// The shortest period in frames: with a shorter one `scsynth` runs and computes nothing.
 const SHORTEST_PERIOD: u32 = 64;
 
-/// The synth that tells whether audio runs: it moves a control bus.
-const HEART: NodeId = NodeId(400);
-const HEART_BUS: u32 = BUS_OF_SUPERVISOR;
-
-/// What arrives at the supervisor.
+/// A message to the supervisor.
 #[derive(Debug)]
 pub(super) enum Incoming {
     Request(Request),
@@ -77,13 +77,12 @@ pub(super) enum Incoming {
     LookedUp(FoundFile),
 }
 
-/// What is asked of the supervisor.
+/// A request of the link.
 #[derive(Debug)]
 pub(super) enum Request {
     Define(Definition),
-    Load(FileKey),
+    Load(WantedFile),
     Watch { first: u32, count: u32 },
-    UseSamples(Option<PathBuf>),
     Restart(String),
     Stop,
 }
@@ -97,7 +96,7 @@ enum End {
     Failed(String),
 }
 
-/// What is left for the caller of what arrived.
+/// The part of a message that [`Supervisor::next`] leaves to its caller.
 enum Heard {
     Said(Said),
     Reply(OscMessage),
@@ -115,21 +114,24 @@ pub(super) struct Supervisor {
     meters: SyncSender<ServerEvent>,
     socket: UdpSocket,
     definitions: Definitions,
-    files: Files,
+    files: ServerFiles,
     watched: (u32, u32),
     /// How many processes were started.
     starts: u32,
     /// The port of the present process.
     port: u16,
     late: u64,
-    /// What the present process has said about its end.
+    /// The reason that the present process has printed for its end.
     last_words: Option<String>,
-    /// The reasons of the present silence that were told.
+    /// The reasons that were reported since the server was up.
     told: BTreeSet<String>,
 }
 
 impl Supervisor {
-    /// Gets what it needs for its whole life: a socket, and the thread that reads it.
+    /// Opens its socket and starts the thread that reads it.
+    ///
+    /// # Errors
+    /// If the socket cannot be opened or the thread not started.
     pub(super) fn new(
         options: ServerOptions,
         incoming: Receiver<Incoming>,
@@ -139,13 +141,21 @@ impl Supervisor {
     ) -> io::Result<Self> {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
         let reading = socket.try_clone()?;
-        // The thread notices by then that nobody listens.
+        // After this time the thread notices that the supervisor is gone.
         reading.set_read_timeout(Some(Duration::from_millis(500)))?;
         let packets = answers.clone();
-        thread::Builder::new()
-            .name("scsynth-osc".into())
-            .spawn(move || read(&reading, &packets))?;
-        let files = Files::new(options.samples.clone());
+        thread::Builder::new().name("scsynth-osc".into()).spawn(move || {
+            read_messages(&reading, |from, message| {
+                match packets.send(Incoming::Packet(from, message)) {
+                    Ok(()) => ControlFlow::Continue(()),
+                    Err(_) => ControlFlow::Break(()),
+                }
+            });
+        })?;
+        // It may be created later, and `scsynth` 3.13 compares paths as texts.
+        let samples = options.samples.and_then(|directory| path::absolute(directory).ok());
+        let options = ServerOptions { samples, ..options };
+        let files = ServerFiles::new(options.samples.clone());
         Ok(Self {
             options,
             system: AudioSystem::Jack,
@@ -258,14 +268,14 @@ impl Supervisor {
 
     /// Waits until a synth moves its control bus: only then is audio computed.
     fn probe(&mut self) -> Result<(), End> {
-        let heart = heart().map_err(End::Failed)?;
+        let heart = heart_definition().map_err(End::Failed)?;
         let mut receive = commands::receive_definition(heart.bytes.to_vec());
         let begin = vec![
             commands::new_synth(&heart.name, HEART, Place::HeadOf(NodeId(0)), &[]),
             commands::new_group(TRIALS, Place::HeadOf(NodeId(0))),
             commands::run(TRIALS, false),
         ];
-        receive.args.push(OscType::Blob(encode(&now(begin))));
+        receive.args.push(OscType::Blob(encode_packet(&at_once(begin))));
         self.send(receive);
         let deadline = Instant::now() + PROBE;
         let mut values = Vec::new();
@@ -274,7 +284,7 @@ impl Supervisor {
             let until = Instant::now() + POLL / 2;
             while Instant::now() < until {
                 if let Heard::Reply(reply) = self.next(until)?
-                    && let Some((HEART_BUS, value)) = buses(&reply)
+                    && let Some((HEART_BUS, value)) = bus_values(&reply)
                 {
                     values.extend(value);
                 }
@@ -303,7 +313,7 @@ impl Supervisor {
         Ok(())
     }
 
-    /// Does what is asked for until the server ends, or its audio stops.
+    /// Serves requests until the server ends, or its audio stops.
     fn serve(&mut self) -> Result<Infallible, End> {
         let (mut polls, mut silent, mut heart) = (0_u32, 0, 0);
         let mut next_poll = Instant::now();
@@ -323,7 +333,7 @@ impl Supervisor {
                 }
             }
             let Heard::Reply(reply) = self.next(next_poll)? else { continue };
-            match buses(&reply) {
+            match bus_values(&reply) {
                 Some((HEART_BUS, values)) => {
                     let beat = values.first().map_or(0, |value| value.to_bits());
                     if beat != heart {
@@ -336,7 +346,7 @@ impl Supervisor {
         }
     }
 
-    /// Asks for what is asked for again and again.
+    /// Asks for the values that are asked for regularly.
     fn poll(&self, polls: u32) {
         self.send(commands::get_buses(HEART_BUS, 1));
         let (mut first, mut left) = self.watched;
@@ -375,7 +385,7 @@ impl Supervisor {
             ("/synced", [OscType::Int(number)]) => {
                 let trials = self.definitions.synced(*number);
                 if !trials.is_empty() {
-                    self.send_packet(&now(trials));
+                    self.send_packet(&at_once(trials));
                 }
             }
             ("/g_queryTree.reply", tree) => {
@@ -412,7 +422,7 @@ impl Supervisor {
         }
     }
 
-    /// Waits for what arrives next, and does what is the same in all situations.
+    /// Waits for the next message, and handles those that are handled alike at all times.
     fn next(&mut self, until: Instant) -> Result<Heard, End> {
         let wait = until.saturating_duration_since(Instant::now());
         match self.incoming.recv_timeout(wait) {
@@ -449,7 +459,7 @@ impl Supervisor {
                     Err(None) => {}
                 }
             }
-            // Of a process that is no more.
+            // From an earlier process.
             Ok(Incoming::Said(..) | Incoming::Ended(_) | Incoming::LookedUp(..))
             | Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return Err(End::Stop),
@@ -466,11 +476,6 @@ impl Supervisor {
                 }
             }
             Request::Watch { first, count } => self.watched = (first, count.min(8192)),
-            Request::UseSamples(directory) => {
-                self.options.samples.clone_from(&directory);
-                self.files = Files::new(directory);
-                return Err(End::Again("the project has other samples".into()));
-            }
             Request::Restart(why) => return Err(End::Again(why)),
             Request::Stop => return Err(End::Stop),
         }
@@ -507,9 +512,9 @@ impl Supervisor {
         self.send_packet(&OscPacket::Message(message));
     }
 
-    /// A packet that cannot be sent is missed by whoever waits for its answer.
+    /// A packet that cannot be sent is noticed by its missing answer.
     fn send_packet(&self, packet: &OscPacket) {
-        drop(self.socket.send_to(&encode(packet), (Ipv4Addr::LOCALHOST, self.port)));
+        drop(self.socket.send_to(&encode_packet(packet), (Ipv4Addr::LOCALHOST, self.port)));
     }
 
     fn tell(&self, event: ServerEvent) {
@@ -519,61 +524,4 @@ impl Supervisor {
     fn meter(&self, event: ServerEvent) {
         drop(self.meters.try_send(event));
     }
-}
-
-/// Reads the socket until nobody listens.
-fn read(socket: &UdpSocket, packets: &Sender<Incoming>) {
-    let mut buffer = vec![0; 65_536];
-    loop {
-        match socket.recv_from(&mut buffer) {
-            Ok((size, from)) => {
-                let Ok((_, OscPacket::Message(message))) =
-                    rosc::decoder::decode_udp(&buffer[..size])
-                else {
-                    continue;
-                };
-                if packets.send(Incoming::Packet(from, message)).is_err() {
-                    return;
-                }
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            // Nothing that a datagram causes; it must not become a busy loop.
-            Err(_) => thread::sleep(POLL),
-        }
-    }
-}
-
-/// The definition of the synth that tells whether audio runs.
-fn heart() -> Result<Definition, String> {
-    let graph = Graph::new();
-    let ramp = graph.slow_ramp(graph.constant(7.3), graph.constant(0.0));
-    #[expect(clippy::cast_precision_loss, reason = "a small number")]
-    graph.write_control(HEART_BUS as f32, &[ramp]);
-    graph.finish().map(|built| built.definition).map_err(|error| error.to_string())
-}
-
-/// Messages that are performed together, as soon as possible.
-fn now(messages: Vec<OscMessage>) -> OscPacket {
-    let content = messages.into_iter().map(OscPacket::Message).collect();
-    OscPacket::Bundle(OscBundle { timetag: OscTime { seconds: 0, fractional: 1 }, content })
-}
-
-/// What rosc 0.11 cannot encode is empty: only strings with a zero, which we do not have.
-fn encode(packet: &OscPacket) -> Vec<u8> {
-    rosc::encoder::encode(packet).unwrap_or_default()
-}
-
-/// The values in an answer to [`commands::get_buses`]: the first bus, and its value and those
-/// of the next ones.
-fn buses(reply: &OscMessage) -> Option<(u32, Vec<f32>)> {
-    let ("/c_setn", [OscType::Int(first), OscType::Int(_), values @ ..]) =
-        (reply.addr.as_str(), &*reply.args)
-    else {
-        return None;
-    };
-    let value = |value: &OscType| match value {
-        OscType::Float(value) => *value,
-        _ => 0.0,
-    };
-    Some((u32::try_from(*first).ok()?, values.iter().map(value).collect()))
 }

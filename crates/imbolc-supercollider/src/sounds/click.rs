@@ -1,7 +1,7 @@
 //! The click: a short tone, higher for an accent.
 
 use crate::{
-    sounds::{BUS, voice},
+    sounds::controls::{BUS, FREQUENCY, LEVEL},
     synth_def::{Built, Graph, Shape, TooManyWires, WhenDone},
 };
 
@@ -14,8 +14,8 @@ const LENGTH: f32 = 0.03;
 /// [`TooManyWires`].
 pub fn build_click() -> Result<Built, TooManyWires> {
     let graph = Graph::new();
-    let frequency = graph.control(voice::FREQUENCY, 1000.0);
-    let level = graph.control(voice::LEVEL, 1.0);
+    let frequency = graph.control(FREQUENCY, 1000.0);
+    let level = graph.control(LEVEL, 1.0);
     let [start, end] = [1.0, 0.0].map(|level| graph.constant(level));
     let segments = [(end, graph.constant(LENGTH), -4.0)];
     let shape = Shape { start, segments: &segments, release_at: None, when_done: WhenDone::Free };

@@ -48,7 +48,7 @@ const WERCKMEISTER: [f64; 12] = [
 ];
 
 /// The frequency of a key in Hz. The concert pitch is that of the A above middle C, in every
-/// system; what is not equal is tuned from the tonic of `key`.
+/// system; unequal systems are tuned from the tonic of `key`.
 #[must_use]
 pub fn frequency(pitch: Pitch, tuning: &Tuning, key: Key) -> f32 {
     const A: i32 = 69;

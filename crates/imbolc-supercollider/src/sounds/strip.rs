@@ -3,20 +3,14 @@
 //! Their parameters are gains, which the sequencer computes.
 
 use crate::{
-    sounds::BUS,
+    sounds::controls::{BUS, METER, TO},
     synth_def::{Built, Graph, TooManyWires},
 };
-
-/// The control that says on which audio bus a part of a strip writes.
-pub const TO: &str = "to";
-
-/// The control that says on which control bus the fader writes its two peaks.
-pub const METER: &str = "meter";
 
 /// A part of a strip.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StripPart {
-    /// Cleans the signal: what is not a number is silenced, for the sends and the fader.
+    /// Silences NaN, before the sends and the fader.
     Guard,
     /// Writes the signal with two gains, left and right, and meters it.
     Fader,

@@ -11,12 +11,12 @@ use super::{
 pub(super) fn content(parts: &Parts) -> Vec<u8> {
     let mut constants: Vec<f32> = Vec::new();
     let mut units = Vec::new();
-    int(&mut units, parts.units.len());
+    put_int(&mut units, parts.units.len());
     for (unit, inputs) in parts.each() {
-        text(&mut units, unit.class);
+        put_text(&mut units, unit.class);
         units.push(code(unit.rate));
-        int(&mut units, inputs.len());
-        int(&mut units, unit.outputs);
+        put_int(&mut units, inputs.len());
+        put_int(&mut units, unit.outputs);
         units.extend(unit.special.to_be_bytes());
         for input in inputs {
             wire(&mut units, *input, &mut constants);
@@ -24,18 +24,18 @@ pub(super) fn content(parts: &Parts) -> Vec<u8> {
         outputs(&mut units, unit);
     }
     let mut bytes = Vec::with_capacity(units.len() + 256);
-    int(&mut bytes, constants.len());
+    put_int(&mut bytes, constants.len());
     for constant in &constants {
         bytes.extend(constant.to_be_bytes());
     }
-    int(&mut bytes, parts.controls.len());
+    put_int(&mut bytes, parts.controls.len());
     for (_, default) in &parts.controls {
         bytes.extend(default.to_be_bytes());
     }
-    int(&mut bytes, parts.controls.len());
+    put_int(&mut bytes, parts.controls.len());
     for (index, (name, _)) in parts.controls.iter().enumerate() {
-        text(&mut bytes, name);
-        int(&mut bytes, index);
+        put_text(&mut bytes, name);
+        put_int(&mut bytes, index);
     }
     bytes.extend(units);
     // No variants.
@@ -46,9 +46,9 @@ pub(super) fn content(parts: &Parts) -> Vec<u8> {
 /// A file of one definition.
 pub(super) fn file(name: &str, content: &[u8]) -> Vec<u8> {
     let mut bytes = b"SCgf".to_vec();
-    int(&mut bytes, 2);
+    put_int(&mut bytes, 2);
     bytes.extend(1_i16.to_be_bytes());
-    text(&mut bytes, name);
+    put_text(&mut bytes, name);
     bytes.extend(content);
     bytes
 }
@@ -62,7 +62,7 @@ fn wire(bytes: &mut Vec<u8>, wire: Wire, constants: &mut Vec<f32>) {
                 constants.len() - 1
             });
             bytes.extend((-1_i32).to_be_bytes());
-            int(bytes, index);
+            put_int(bytes, index);
         }
         Wire::Output { unit, output, .. } => {
             bytes.extend(unit.to_be_bytes());
@@ -83,12 +83,12 @@ const fn code(rate: Rate) -> u8 {
     }
 }
 
-fn int(bytes: &mut Vec<u8>, value: usize) {
+fn put_int(bytes: &mut Vec<u8>, value: usize) {
     bytes.extend(i32::try_from(value).unwrap_or(i32::MAX).to_be_bytes());
 }
 
 /// A string of at most 255 bytes.
-fn text(bytes: &mut Vec<u8>, value: &str) {
+fn put_text(bytes: &mut Vec<u8>, value: &str) {
     let value = value.get(..255).unwrap_or(value);
     bytes.push(u8::try_from(value.len()).unwrap_or(u8::MAX));
     bytes.extend(value.as_bytes());

@@ -59,7 +59,8 @@ impl Graph {
         frame: Signal<'g>,
         wraps: bool,
     ) -> Vec<Signal<'g>> {
-        let inputs = [number(buffer), self.audio(frame.wire()), flag(wraps), Wire::Constant(4.0)];
+        let inputs =
+            [buffer_number(buffer), self.audio(frame.wire()), flag(wraps), Wire::Constant(4.0)];
         self.channels("BufRd", &inputs, channels)
     }
 
@@ -74,7 +75,7 @@ impl Graph {
         start: Signal<'g>,
     ) -> Vec<Signal<'g>> {
         let inputs = [
-            number(buffer),
+            buffer_number(buffer),
             rate.wire(),
             Wire::Constant(1.0),
             start.wire(),
@@ -122,7 +123,7 @@ impl Graph {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a few thousand buffers")]
-const fn number(buffer: u32) -> Wire {
+const fn buffer_number(buffer: u32) -> Wire {
     Wire::Constant(buffer as f32)
 }
 

@@ -2,10 +2,10 @@
 //!
 //! A [`Graph`] is built by calling its methods, one per unit, and by arithmetic on
 //! [`Signal`]s. [`Graph::finish`] encodes it in the format "`SCgf` 2" of SuperCollider 3.13
-//! ("Synth Definition File Format") and names it by a hash of its content: what sounds alike
-//! has one name. It must not know any instrument.
+//! ("Synth Definition File Format") and names it by a hash of its content: equal graphs have
+//! one name. It must not know any instrument.
 //!
-//! What `scsynth` does not check is checked here: a unit that needs an audio signal gets one
+//! It checks what `scsynth` does not check: a unit that needs an audio signal gets one
 //! (a constant would be read as garbage), and the number of wire buffers is limited.
 
 mod encode;
@@ -21,7 +21,7 @@ use std::{
 
 use self::signal::{Rate, Wire};
 pub use self::{
-    signal::{Input, Signal},
+    signal::{Input, Signal, Stereo},
     units::{Shape, WhenDone},
 };
 
@@ -43,7 +43,7 @@ pub struct Definition {
     pub bytes: Arc<[u8]>,
 }
 
-/// What was built: a definition, and the present values of its parameters.
+/// A built sound: a definition, and the present values of its parameters.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Built {
     /// The definition.
@@ -199,7 +199,7 @@ impl Graph {
         self.signal(self.at_most_control(signal.wire()))
     }
 
-    /// What a unit at control rate can read.
+    /// A connection that a unit at control rate can read.
     fn at_most_control(&self, wire: Wire) -> Wire {
         match wire {
             Wire::Output { rate: Rate::Audio, .. } => {

@@ -20,7 +20,7 @@ pub(super) enum Rate {
     Audio,
 }
 
-/// What is connected to an input.
+/// A connection to an input.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Wire {
     /// A number.
@@ -51,7 +51,10 @@ impl fmt::Debug for Signal<'_> {
     }
 }
 
-/// What can be connected to an input: a number or a signal.
+/// Two channels.
+pub type Stereo<'g> = [Signal<'g>; 2];
+
+/// A value that can be connected to an input: a number or a signal.
 pub trait Input<'g>: Copy {
     /// The connection.
     fn wire(self) -> Wire;

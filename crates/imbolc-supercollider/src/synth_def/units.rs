@@ -5,7 +5,7 @@
 //! `audio` gets an audio signal whatever is connected to it. It must not know any sound.
 
 use super::{
-    Graph, narrow,
+    Graph, Stereo, narrow,
     signal::{Input, Rate, Signal, Wire},
 };
 
@@ -118,14 +118,14 @@ units! {
 /// Units with a list of inputs, several outputs, or none.
 impl Graph {
     /// The channels of consecutive audio buses.
-    pub fn read_stereo<'g>(&'g self, first_bus: impl Input<'g>) -> [Signal<'g>; 2] {
+    pub fn read_stereo<'g>(&'g self, first_bus: impl Input<'g>) -> Stereo<'g> {
         let left = self.unit("In", Rate::Audio, 0, &[first_bus.wire()], 2);
         [left, left.output(1)]
     }
 
     /// The channels of consecutive audio buses as they were written last: by later nodes, in
     /// the block before.
-    pub fn read_feedback<'g>(&'g self, first_bus: impl Input<'g>) -> [Signal<'g>; 2] {
+    pub fn read_feedback<'g>(&'g self, first_bus: impl Input<'g>) -> Stereo<'g> {
         let left = self.unit("InFeedback", Rate::Audio, 0, &[first_bus.wire()], 2);
         [left, left.output(1)]
     }

@@ -15,8 +15,7 @@ use std::{
 
 use imbolc_supercollider::{
     commands,
-    server::{ServerEvent, ServerLink, ServerOptions},
-    server_options::find_program,
+    server::{ServerEvent, ServerLink, ServerOptions, find_program},
 };
 use rosc::{OscBundle, OscMessage, OscPacket, OscTime};
 
@@ -107,6 +106,13 @@ impl Bench {
 
     fn start_link(&mut self) {
         let options = ServerOptions { scsynth: Some(self.script()), samples: Some(self.samples()) };
+        self.link = Some(ServerLink::start(options));
+    }
+
+    /// Starts the link again, with this directory of samples.
+    pub fn restart_with_samples(&mut self, samples: &Path) {
+        self.drop_link();
+        let options = ServerOptions { samples: Some(samples.to_owned()), ..self.options() };
         self.link = Some(ServerLink::start(options));
     }
 

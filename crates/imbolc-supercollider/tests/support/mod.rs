@@ -16,7 +16,7 @@ use imbolc_supercollider::{
     commands::{self, NodeId, Place},
     output::Output as _,
     render::{BLOCK, Score, ScoreRun},
-    server_options::find_scsynth,
+    server::find_scsynth,
     sounds::BUS,
     synth_def::{Built, PARAMETERS},
 };
@@ -31,7 +31,7 @@ const EFFECTS: NodeId = NodeId(2);
 
 /// The program, if it is installed. If not, it says that the test is skipped.
 pub fn scsynth() -> Option<PathBuf> {
-    let found = find_scsynth(None);
+    let found = find_scsynth(None).ok();
     if found.is_none() {
         let test = thread::current().name().unwrap_or_default().to_owned();
         eprintln!("skipped: {test}: scsynth is not on PATH (Debian: supercollider-server)");

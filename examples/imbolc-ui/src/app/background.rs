@@ -1,7 +1,7 @@
-//! What is under way in the background: one job at a time, which is shown, cancelled and
-//! followed.
+//! The job in the background, one at a time: starts, shows and cancels it, and applies its
+//! result.
 //!
-//! What a job does is in `sound` and `samples`.
+//! The work itself is in `sound` and `samples`.
 
 use std::path::PathBuf;
 
@@ -31,7 +31,7 @@ impl App {
         }
     }
 
-    /// Whether something is under way in the background.
+    /// Whether a job runs in the background.
     #[must_use]
     pub const fn is_busy(&self) -> bool {
         self.job.is_some()
@@ -61,7 +61,7 @@ impl App {
         }
     }
 
-    /// Does what a job leads to, if it has ended.
+    /// Applies the result of the job, if it has ended.
     pub(super) fn follow_job(&mut self) {
         let Some(result) = self.job.as_ref().and_then(Job::poll) else { return };
         self.job = None;

@@ -92,9 +92,22 @@ fn doctor_fails_without_scsynth_and_says_what_to_install() {
     assert_eq!(output.status.code(), Some(1));
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(
-        said.contains("✗ SuperCollider: not found: apt install supercollider-server"),
+        said.contains(
+            "✗ program: SuperCollider is not installed: apt install supercollider-server"
+        ),
         "{said}"
     );
+}
+
+/// Its reader is gone, as after `| head -1`.
+#[test]
+fn what_nobody_reads_is_no_panic() {
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let mut program = std::process::Command::new(PROGRAM);
+    program.arg("--doctor").env("PATH", "/nonexistent").stdout(writer);
+    let output = program.output().expect("it starts");
+    assert_eq!((output.status.code(), &*output.stderr), (Some(1), &b""[..]));
 }
 
 #[test]
@@ -110,12 +123,17 @@ fn project_that_cannot_be_rendered_is_one_line() {
     let (song, mix) = (song.to_str().expect("text"), directory.path().join("mix.wav"));
     let render = ["--render", song, "--out", mix.to_str().expect("text")];
     let render = [&render[..], &["--scsynth", "/nonexistent"]].concat();
-    assert!(error_line(&render).contains("song.imbolc.json: "));
+    assert!(error_line(&render).contains("song.imbolc.json: no such file"));
     std::fs::write(song, "{}").expect("it can be written");
     assert!(error_line(&render).contains("song.imbolc.json: "));
     save_song(song);
-    assert!(error_line(&render).contains("apt install supercollider-server"));
+    assert!(error_line(&render).contains("no program /nonexistent"));
     assert!(!mix.exists());
+    // It would be replaced by its own sound.
+    let written = std::fs::read(song).expect("it is there");
+    let said = error_line(&["--render", song, "--out", song]);
+    assert_eq!(said, format!("imbolc-ui: {song}: only WAV is written: its name ends in .wav"));
+    assert_eq!(std::fs::read(song).expect("it is there"), written);
 }
 
 /// A project with four bars, saved as the program does.
@@ -135,7 +153,7 @@ fn save_song(file: &str) {
 /// Without `scsynth` it is not tested, and says so.
 #[test]
 fn project_is_rendered_by_the_program() {
-    if imbolc_supercollider::server_options::find_scsynth(None).is_none() {
+    if imbolc_supercollider::server::find_scsynth(None).is_err() {
         eprintln!("skipped: scsynth is not installed");
         return;
     }
@@ -160,7 +178,7 @@ fn project_is_rendered_by_the_program() {
 /// Without `scsynth` it is not tested, and says so.
 #[test]
 fn interrupted_rendering_leaves_no_file() {
-    if imbolc_supercollider::server_options::find_scsynth(None).is_none() {
+    if imbolc_supercollider::server::find_scsynth(None).is_err() {
         eprintln!("skipped: scsynth is not installed");
         return;
     }

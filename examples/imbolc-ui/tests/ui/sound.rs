@@ -235,7 +235,7 @@ fn sample_goes_to_pads_slices_and_impulse_responses() {
 }
 
 #[test]
-fn what_cannot_be_a_sample_is_refused_in_a_line() {
+fn unusable_samples_are_refused_in_one_line() {
     let (mut stage, directory) = stage(Scene::Local, sampler());
     let path = |name: &str| directory.path().join(name).display().to_string();
     fs::write(path("song.mp3"), "no WAV at all").expect("it can be written");

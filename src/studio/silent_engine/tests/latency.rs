@@ -1,4 +1,4 @@
-//! What is heard later than it is played, and is recorded where it is heard.
+//! Sound that is heard later than it is played is recorded where it is heard.
 
 use proptest::{collection::vec, prelude::*};
 
@@ -230,7 +230,7 @@ fn key_held_at_a_stop_is_recorded_until_then() {
 }
 
 #[test]
-fn key_held_at_the_end_of_the_arrangement_is_recorded_until_then() {
+fn key_held_at_the_end_is_recorded_until_the_end() {
     // The end is before the start, unless the loop turns back; then both are heard later.
     for (latency, end, key) in [(50, 576, (432, 144)), (100, 48, (384, 96))] {
         let mut rig = Rig::heard_after(latency);
@@ -270,7 +270,7 @@ fn playhead_of_a_late_call_is_heard_at_its_place() {
     assert_eq!(rig.recorded(), [(24, 40, 9)]);
 }
 
-/// What somebody does, and how long after the thing before, in milliseconds.
+/// A deed of a participant, and how long after the previous one, in milliseconds.
 #[derive(Clone, Copy, Debug)]
 enum Deed {
     Strike(u8),
@@ -293,8 +293,8 @@ fn deeds() -> impl Strategy<Value = Vec<(u64, Deed)>> {
 /// Notes `(tick, pitch, length)`, and points `(tick, value)`.
 type Recorded = (Vec<(u32, u8, u32)>, Vec<(u32, f32)>);
 
-/// What is recorded of the deeds by somebody who hears everything `late` milliseconds later and
-/// acts later by as much. The tempo is changed when it is changed.
+/// The recording of the deeds of a participant that hears everything `late` milliseconds later
+/// and acts later by as much. The tempo is changed when it is changed.
 fn recorded_late(late: u64, count_in: bool, deeds: &[(u64, Deed)]) -> Recorded {
     let mut rig = Rig::heard_after(late);
     for click in [ClickSetting::On(count_in), ClickSetting::CountIn(CountIn::of(1))] {
@@ -330,7 +330,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
-    fn what_is_heard_later_is_recorded_alike(
+    fn recording_does_not_depend_on_the_latency(
         deeds in deeds(), late in 1_u64..400, count_in in any::<bool>(),
     ) {
         let now = recorded_late(0, count_in, &deeds);

@@ -14,7 +14,7 @@ pub(super) fn restart(stage: &mut Stage) {
 }
 
 #[test]
-fn what_is_held_is_struck_again() {
+fn held_notes_are_played_again() {
     let mut stage = Stage::new();
     stage.press(LEAD, 60);
     stage.press(LEAD, 64);
@@ -31,7 +31,7 @@ fn what_is_held_is_struck_again() {
 }
 
 #[test]
-fn what_is_let_go_without_a_server_does_not_sound_again() {
+fn keys_released_without_a_server_stay_silent() {
     let mut stage = Stage::new();
     stage.press(LEAD, 60);
     stage.online = false;

@@ -90,7 +90,7 @@ fn effects_are_in_the_order_of_the_chain() {
     assert_eq!(stage.effects(STRIP)[0], chorus);
     assert_eq!(stage.effects(STRIP)[2], phaser);
     stage.note_off(LEAD, 60);
-    stage.wait(Duration::from_secs(60));
+    stage.wait(Duration::from_mins(1));
     stage.assert_at_rest();
 }
 

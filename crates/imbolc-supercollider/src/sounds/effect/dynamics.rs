@@ -3,8 +3,8 @@
 
 use imbolc_net::studio::{Compressor, Gate, Limiter};
 
-use super::{SIXTY_DECIBELS, mixed, peak};
-use crate::sounds::{BusSignals, Stereo};
+use super::common::{SIXTY_DECIBELS, mixed, peak};
+use crate::{sounds::surroundings::BusSignals, synth_def::Stereo};
 
 /// The amplitude that counts as silence.
 const SILENCE: f32 = 1e-7;
@@ -52,7 +52,7 @@ pub(super) fn limiter<'g>(input: Stereo<'g>, limiter: &Limiter) -> Stereo<'g> {
     let delay = samples * 2.0 / rate;
     let late = |signal| graph.delay(signal, look_ahead * 2.0 + 0.001, delay);
 
-    // What the limiter does to the louder channel is done to both. Its gain falls in time
+    // Both channels get the gain of the louder one. Its gain falls in time
     // for a peak; it rises as slowly as the release says.
     let loudest = peak(driven);
     let lowered = graph.limiter(loudest, ceiling, look_ahead);

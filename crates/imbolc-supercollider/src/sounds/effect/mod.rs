@@ -1,9 +1,10 @@
 //! The effects of chains, one function per kind.
 //!
-//! An effect with a mix gives its input unchanged at 0. What is similar to its input is
-//! mixed by amplitude; echoes and reverbs, which are not, by power, so that the loudness
-//! stays. It must not know strips or chains.
+//! An effect with a mix gives its input unchanged at 0. A wet signal that is similar to
+//! the dry one is mixed by amplitude; echoes and reverbs are mixed by power, which keeps the
+//! loudness. It must not know strips or chains.
 
+mod common;
 mod dynamics;
 mod modulation;
 mod space;
@@ -11,21 +12,32 @@ mod spectrum;
 
 use imbolc_net::studio::Effect;
 
-use super::{Stereo, Surroundings};
-use crate::synth_def::{Graph, Signal};
+use crate::{
+    sounds::{controls::BUS, surroundings::Surroundings},
+    synth_def::{Built, Graph, Stereo, TooManyWires},
+};
 
 /// The longest tail in seconds.
 const LONGEST_TAIL: f32 = 30.0;
 
-/// ln 1000: a level falls by 60 dB in so many time constants.
-const SIXTY_DECIBELS: f32 = 6.907_755;
-
-/// Builds an effect.
-pub(super) fn process<'g>(
-    input: Stereo<'g>,
+/// Builds an effect, which replaces what is on the audio buses from [`BUS`] on.
+///
+/// # Errors
+/// [`TooManyWires`].
+pub fn build_effect(
     effect: &Effect,
     surroundings: &Surroundings<'_>,
-) -> Stereo<'g> {
+) -> Result<Built, TooManyWires> {
+    let graph = Graph::new();
+    let bus = graph.control(BUS, 0.0);
+    // NaN would stay in an effect for ever.
+    let input = graph.read_stereo(bus).map(|channel| graph.sanitize(channel, 0.0));
+    let output = process(input, effect, surroundings);
+    graph.replace_audio(bus, &output);
+    graph.finish()
+}
+
+fn process<'g>(input: Stereo<'g>, effect: &Effect, surroundings: &Surroundings<'_>) -> Stereo<'g> {
     match effect {
         Effect::Filter(filter) => spectrum::filter(input, filter),
         Effect::Equaliser(equaliser) => spectrum::equaliser(input, equaliser),
@@ -51,7 +63,8 @@ pub(super) fn process<'g>(
 
 /// How long an effect sounds on when its input is silent: the seconds until it is 60 dB
 /// lower, at most 30.
-pub(super) fn tail(effect: &Effect, surroundings: &Surroundings<'_>) -> f32 {
+#[must_use]
+pub fn tail_of(effect: &Effect, surroundings: &Surroundings<'_>) -> f32 {
     let seconds = match effect {
         Effect::Filter(filter) => spectrum::filter_tail(filter),
         Effect::Equaliser(equaliser) => spectrum::equaliser_tail(equaliser),
@@ -69,48 +82,4 @@ pub(super) fn tail(effect: &Effect, surroundings: &Surroundings<'_>) -> f32 {
         Effect::Compressor(_) | Effect::Gate(_) | Effect::Tremolo(_) | Effect::Vst(_) => 0.0,
     };
     seconds.clamp(0.0, LONGEST_TAIL)
-}
-
-/// Dry and wet by amplitude, for a wet signal that is similar to the dry one.
-fn mixed<'g>(dry: Stereo<'g>, wet: Stereo<'g>, mix: f32) -> Stereo<'g> {
-    let mix = dry[0].graph().knob(mix);
-    sum(dry.map(|channel| channel * (1.0 - mix)), wet.map(|channel| channel * mix))
-}
-
-/// Dry and wet by power, for a wet signal that differs from the dry one.
-fn mixed_by_power<'g>(dry: Stereo<'g>, wet: Stereo<'g>, mix: f32) -> Stereo<'g> {
-    let mix = dry[0].graph().knob(mix);
-    let gains = [(1.0 - mix).sqrt(), mix.sqrt()];
-    sum(dry.map(|channel| channel * gains[0]), wet.map(|channel| channel * gains[1]))
-}
-
-fn sum<'g>(left: Stereo<'g>, right: Stereo<'g>) -> Stereo<'g> {
-    [left[0] + right[0], left[1] + right[1]]
-}
-
-/// The absolute value of the louder channel.
-fn peak([left, right]: Stereo<'_>) -> Signal<'_> {
-    left.abs().max(right.abs())
-}
-
-/// A frequency that filters can take at every sample rate.
-fn below_nyquist(frequency: Signal<'_>) -> Signal<'_> {
-    frequency.min(0.45 / frequency.graph().sample_seconds())
-}
-
-/// The longest delay in seconds that a delay line of `seconds` is built for: the next power
-/// of two, so that a moved delay seldom needs another line.
-///
-/// A line takes real-time memory of the server when it is created: 4 bytes times the next
-/// power of two of this result times the sample rate: 256 KiB for a second at 48 kHz. Two lines
-/// of the longest delay take 32 MiB, a delay with its defaults 256 KiB, a reverb 0.3 MiB and a
-/// second of convolution 0.8 MiB.
-fn line_length(seconds: f32) -> f32 {
-    const SHORTEST: f32 = 1.0 / 64.0;
-    seconds.max(SHORTEST).log2().ceil().exp2()
-}
-
-/// A length in seconds that moves slowly: the pitch of what is in a delay line glides.
-fn glide(graph: &Graph, seconds: f32) -> Signal<'_> {
-    graph.slow_lag(graph.setting(seconds), 0.2)
 }

@@ -7,13 +7,12 @@ use imbolc_net::{
     util::quantity::Seconds,
 };
 
-use super::{SIXTY_DECIBELS, below_nyquist, glide, line_length, mixed, mixed_by_power, sum};
+use super::common::{
+    SIXTY_DECIBELS, below_nyquist, glide, line_length, mixed, mixed_by_power, stereo_sum,
+};
 use crate::{
-    sounds::{
-        Stereo,
-        voice::{lfo_wave, note_rate},
-    },
-    synth_def::Signal,
+    sounds::lfo::{lfo_wave, note_rate},
+    synth_def::{Signal, Stereo},
 };
 
 /// The most by which an LFO moves a delay, in seconds.
@@ -50,7 +49,7 @@ pub(super) fn chorus<'g>(input: Stereo<'g>, chorus: &Chorus) -> Stereo<'g> {
         [copy(input[0], sides[0]), copy(input[1], sides[1])]
     });
     let loudness = f32::from(voices).sqrt().recip();
-    let wet = copies.reduce(sum).unwrap_or(input).map(|channel| channel * loudness);
+    let wet = copies.reduce(stereo_sum).unwrap_or(input).map(|channel| channel * loudness);
     mixed_by_power(input, wet, chorus.mix.get())
 }
 

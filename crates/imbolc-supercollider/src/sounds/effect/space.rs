@@ -2,11 +2,11 @@
 
 use imbolc_net::studio::{Convolution, Delay, Reverb};
 
-use super::{SIXTY_DECIBELS, below_nyquist, glide, line_length, mixed_by_power};
+use super::common::{SIXTY_DECIBELS, below_nyquist, glide, line_length, mixed_by_power};
 use crate::{
     output::{PARTITION, Spectrum},
-    sounds::{Files, Stereo, voice::note_rate},
-    synth_def::Signal,
+    sounds::{lfo::note_rate, surroundings::Files},
+    synth_def::{Signal, Stereo},
 };
 
 /// The seconds between two echoes; a delay shorter than a block is as long as a block.

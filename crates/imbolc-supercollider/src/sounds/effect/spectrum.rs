@@ -6,10 +6,10 @@ use imbolc_net::studio::{
     Band, BitCrusher, Distortion, DistortionCurve, Equaliser, Filter, FilterKind,
 };
 
-use super::{SIXTY_DECIBELS, below_nyquist, mixed, peak};
+use super::common::{SIXTY_DECIBELS, below_nyquist, mixed, peak};
 use crate::{
-    sounds::{Stereo, voice::filtered},
-    synth_def::Signal,
+    sounds::resonant_filter::filtered,
+    synth_def::{Signal, Stereo},
 };
 
 /// The filter of a strip has no note: its envelope is the level of its input, and its

@@ -2,8 +2,11 @@
 
 use imbolc_net::studio::{Fm, FmAlgorithm, FourOperator, RingModulation};
 
-use super::{HIGHEST, audible, oscillators::waveform, sum};
-use crate::{sounds::voice::Voice, synth_def::Signal};
+use super::{
+    oscillators::waveform,
+    source_voice::{HIGHEST, SourceVoice, audible, sum},
+};
+use crate::synth_def::Signal;
 
 /// The self-modulation of an operator at full feedback, in radians. More is noise.
 const FEEDBACK: f32 = 1.4;
@@ -40,7 +43,7 @@ fn fed_back<'g>(frequency: Signal<'g>, feedback: Signal<'g>) -> Operator<'g> {
     Operator { tone, top: frequency }
 }
 
-pub(super) fn two_operators<'g>(voice: &Voice<'g>, own: &Fm) -> Signal<'g> {
+pub(super) fn two_operators<'g>(voice: &SourceVoice<'g>, own: &Fm) -> Signal<'g> {
     let graph = voice.graph;
     let carrier = audible(voice.frequency);
     let frequency = audible(carrier * graph.knob(own.ratio.get()));
@@ -49,7 +52,7 @@ pub(super) fn two_operators<'g>(voice: &Voice<'g>, own: &Fm) -> Signal<'g> {
     graph.leak_dc(sound.tone, 0.999) * 0.7
 }
 
-pub(super) fn four_operators<'g>(voice: &Voice<'g>, own: &FourOperator) -> Signal<'g> {
+pub(super) fn four_operators<'g>(voice: &SourceVoice<'g>, own: &FourOperator) -> Signal<'g> {
     let graph = voice.graph;
     let first = audible(voice.frequency);
     let [second, third, fourth] =
@@ -91,7 +94,7 @@ pub(super) fn four_operators<'g>(voice: &Voice<'g>, own: &FourOperator) -> Signa
     graph.leak_dc(sound, 0.999) * 0.7
 }
 
-pub(super) fn ring_modulation<'g>(voice: &Voice<'g>, own: &RingModulation) -> Signal<'g> {
+pub(super) fn ring_modulation<'g>(voice: &SourceVoice<'g>, own: &RingModulation) -> Signal<'g> {
     let graph = voice.graph;
     let carrier = audible(voice.frequency);
     let detune = graph.knob(own.detune.get()).cents();

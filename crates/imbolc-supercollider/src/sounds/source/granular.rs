@@ -2,21 +2,19 @@
 
 use imbolc_net::studio::{Additive, Granular};
 
-use super::{HIGHEST, audible, oscillators::Mix, samplers};
-use crate::{
-    sounds::{
-        Surroundings,
-        voice::{SourceSound, Voice},
-    },
-    synth_def::Signal,
+use super::{
+    oscillators::Mix,
+    samplers,
+    source_voice::{HIGHEST, SourceSound, SourceVoice, audible},
 };
+use crate::{sounds::surroundings::Surroundings, synth_def::Signal};
 
 /// How many grains sound at a time. A grain that is longer is cut short.
 const STREAMS: u8 = 12;
 
 /// Grains of the first channel of a sample.
 pub(super) fn granular<'g>(
-    voice: &Voice<'g>,
+    voice: &SourceVoice<'g>,
     own: &Granular,
     surroundings: &Surroundings<'_>,
 ) -> SourceSound<'g> {
@@ -50,7 +48,7 @@ pub(super) fn granular<'g>(
     sum.sound(1.5 / overlap)
 }
 
-pub(super) fn additive<'g>(voice: &Voice<'g>, own: &Additive) -> Signal<'g> {
+pub(super) fn additive<'g>(voice: &SourceVoice<'g>, own: &Additive) -> Signal<'g> {
     let graph = voice.graph;
     let base = audible(voice.frequency);
     // How much of a harmonic the next one has.

@@ -5,13 +5,8 @@ use imbolc_net::{
     util::quantity::Decibels,
 };
 
-use crate::{
-    sounds::{
-        Surroundings,
-        voice::{SourceSound, Voice},
-    },
-    synth_def::Signal,
-};
+use super::source_voice::{SourceSound, SourceVoice};
+use crate::{sounds::surroundings::Surroundings, synth_def::Signal};
 
 /// Whether a source sounds without a key.
 #[must_use]
@@ -25,7 +20,7 @@ pub fn sounds_without_key(source: &Source) -> bool {
 
 /// Of a mono instrument one channel, otherwise a pair. There are none offline.
 pub(super) fn audio_input<'g>(
-    voice: &Voice<'g>,
+    voice: &SourceVoice<'g>,
     own: &AudioInput,
     surroundings: &Surroundings<'_>,
 ) -> SourceSound<'g> {
@@ -52,7 +47,7 @@ pub(super) fn audio_input<'g>(
 
 /// The signal of a bus, a block late. It never exceeds 2, whatever is fed back.
 pub(super) fn bus_input<'g>(
-    voice: &Voice<'g>,
+    voice: &SourceVoice<'g>,
     own: &BusInput,
     surroundings: &Surroundings<'_>,
 ) -> SourceSound<'g> {

@@ -5,13 +5,10 @@ use imbolc_net::{
     util::quantity::VoiceCount,
 };
 
-use super::{LOWEST, audible};
+use super::source_voice::{LOWEST, SourceSound, SourceVoice, audible};
 use crate::{
     output::Buffer,
-    sounds::{
-        Surroundings,
-        voice::{SourceSound, Voice},
-    },
+    sounds::surroundings::Surroundings,
     synth_def::{Graph, Input, Signal},
 };
 
@@ -53,7 +50,7 @@ pub(super) fn pulse<'g>(
     graph.leak_dc(graph.pulse(frequency, width), 0.998).clip(1.2)
 }
 
-pub(super) fn oscillator<'g>(voice: &Voice<'g>, own: &Oscillator) -> Signal<'g> {
+pub(super) fn oscillator<'g>(voice: &SourceVoice<'g>, own: &Oscillator) -> Signal<'g> {
     let graph = voice.graph;
     let frequency = voice.detuned(own.detune);
     let (width, sub) = match own.wave {
@@ -143,7 +140,7 @@ impl<'g> Mix<'g> {
     }
 }
 
-pub(super) fn super_saw<'g>(voice: &Voice<'g>, own: &SuperSaw) -> SourceSound<'g> {
+pub(super) fn super_saw<'g>(voice: &SourceVoice<'g>, own: &SuperSaw) -> SourceSound<'g> {
     let graph = voice.graph;
     let detune = graph.knob(own.detune.get());
     let spread = voice.amount(own.spread);
@@ -172,7 +169,7 @@ pub(super) fn super_saw<'g>(voice: &Voice<'g>, own: &SuperSaw) -> SourceSound<'g
     }
 }
 
-pub(super) fn sync_saw<'g>(voice: &Voice<'g>, own: &SyncSaw) -> Signal<'g> {
+pub(super) fn sync_saw<'g>(voice: &SourceVoice<'g>, own: &SyncSaw) -> Signal<'g> {
     let graph = voice.graph;
     let master = voice.detuned(own.detune);
     let sweep = graph.knob(own.sweep.get()) * voice.envelope;
@@ -183,7 +180,7 @@ pub(super) fn sync_saw<'g>(voice: &Voice<'g>, own: &SyncSaw) -> Signal<'g> {
 }
 
 pub(super) fn wavetable<'g>(
-    voice: &Voice<'g>,
+    voice: &SourceVoice<'g>,
     own: &Wavetable,
     surroundings: &Surroundings<'_>,
 ) -> SourceSound<'g> {
@@ -272,7 +269,7 @@ impl<'g> Table<'g> {
     }
 }
 
-pub(super) fn noise<'g>(voice: &Voice<'g>, own: &Noise) -> Signal<'g> {
+pub(super) fn noise<'g>(voice: &SourceVoice<'g>, own: &Noise) -> Signal<'g> {
     let graph = voice.graph;
     let density = voice.amount(own.density);
     let noise = match own.colour {

@@ -6,11 +6,11 @@ use imbolc_net::{
     util::quantity::Seconds,
 };
 
-use super::{HIGHEST, audible, oscillators::pulse, sum};
-use crate::{
-    sounds::voice::Voice,
-    synth_def::{Shape, Signal, WhenDone},
+use super::{
+    oscillators::pulse,
+    source_voice::{HIGHEST, SourceVoice, audible, sum},
 };
+use crate::synth_def::{Shape, Signal, WhenDone};
 
 /// The shortest decay in seconds.
 const SHORTEST: f32 = 0.02;
@@ -39,11 +39,11 @@ fn hat_length(own: &HiHat) -> f32 {
 }
 
 /// Falls to silence within `seconds`; the time is read when the drum is struck.
-fn fall<'g>(voice: &Voice<'g>, seconds: f32) -> Signal<'g> {
+fn fall<'g>(voice: &SourceVoice<'g>, seconds: f32) -> Signal<'g> {
     voice.graph.fall(voice.graph.setting(seconds))
 }
 
-pub(super) fn kick<'g>(voice: &Voice<'g>, own: &Kick) -> Signal<'g> {
+pub(super) fn kick<'g>(voice: &SourceVoice<'g>, own: &Kick) -> Signal<'g> {
     let graph = voice.graph;
     let tone = graph.knob(own.tone.get()) * voice.bend;
     let sweep = fall(voice, own.sweep.get().max(0.001));
@@ -53,7 +53,7 @@ pub(super) fn kick<'g>(voice: &Voice<'g>, own: &Kick) -> Signal<'g> {
     click.times_plus(voice.moved_amount(own.click), body * 0.8)
 }
 
-pub(super) fn snare<'g>(voice: &Voice<'g>, own: &Snare) -> Signal<'g> {
+pub(super) fn snare<'g>(voice: &SourceVoice<'g>, own: &Snare) -> Signal<'g> {
     let graph = voice.graph;
     let tone = graph.knob(own.tone.get()) * voice.bend;
     let wires = voice.amount(own.wires);
@@ -68,7 +68,7 @@ pub(super) fn snare<'g>(voice: &Voice<'g>, own: &Snare) -> Signal<'g> {
     (rattle * decay).times_plus(wires * 0.8, skin)
 }
 
-pub(super) fn hi_hat<'g>(voice: &Voice<'g>, own: &HiHat) -> Signal<'g> {
+pub(super) fn hi_hat<'g>(voice: &SourceVoice<'g>, own: &HiHat) -> Signal<'g> {
     /// Six squares that are no multiples of each other, as in drum machines of the 1980s.
     const PLATES: [f32; 6] = [2051.0, 3042.0, 3692.0, 5218.0, 5400.0, 8000.0];
 
@@ -81,7 +81,7 @@ pub(super) fn hi_hat<'g>(voice: &Voice<'g>, own: &HiHat) -> Signal<'g> {
     sound * fall(voice, hat_length(own))
 }
 
-pub(super) fn clap<'g>(voice: &Voice<'g>, own: &Clap) -> Signal<'g> {
+pub(super) fn clap<'g>(voice: &SourceVoice<'g>, own: &Clap) -> Signal<'g> {
     let graph = voice.graph;
     // Each hand falls until the next one claps; the last one falls into the room.
     let hands = own.hands.get();
@@ -101,7 +101,7 @@ pub(super) fn clap<'g>(voice: &Voice<'g>, own: &Clap) -> Signal<'g> {
     noise * graph.envelope(&shape, 1.0) * gain
 }
 
-pub(super) fn tom<'g>(voice: &Voice<'g>, own: &Tom) -> Signal<'g> {
+pub(super) fn tom<'g>(voice: &SourceVoice<'g>, own: &Tom) -> Signal<'g> {
     let graph = voice.graph;
     let tone = graph.knob(own.tone.get()) * voice.bend;
     let decay = fall(voice, long(own.decay));
@@ -112,7 +112,7 @@ pub(super) fn tom<'g>(voice: &Voice<'g>, own: &Tom) -> Signal<'g> {
     stick.times_plus(voice.moved_amount(own.noise), skin)
 }
 
-pub(super) fn cowbell<'g>(voice: &Voice<'g>, own: &Cowbell) -> Signal<'g> {
+pub(super) fn cowbell<'g>(voice: &SourceVoice<'g>, own: &Cowbell) -> Signal<'g> {
     let graph = voice.graph;
     let low = audible(graph.knob(own.tone.get()) * voice.bend);
     let high = audible(low * voice.moved_value(own.ratio.get()));

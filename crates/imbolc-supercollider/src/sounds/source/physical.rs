@@ -6,15 +6,14 @@ use imbolc_net::{
 };
 
 use super::{
-    HIGHEST, audible,
     oscillators::{LONGEST, pulse},
-    sum,
+    source_voice::{HIGHEST, SourceVoice, audible, sum},
 };
-use crate::{sounds::voice::Voice, synth_def::Signal};
+use crate::synth_def::Signal;
 
 /// The frequency of the note with a vibrato, which begins after the note: at full depth, half
 /// a semitone up and down.
-fn vibrato<'g>(voice: &Voice<'g>, depth: Amount) -> (Signal<'g>, Signal<'g>) {
+fn vibrato<'g>(voice: &SourceVoice<'g>, depth: Amount) -> (Signal<'g>, Signal<'g>) {
     let graph = voice.graph;
     let wave = graph.slow_sine(5.5, 0.0) * graph.slow_rise(0.6) * voice.amount(depth);
     (audible(voice.frequency * (wave * 0.5).semitones()), wave)
@@ -27,7 +26,7 @@ fn divided<'g>(frequency: Signal<'g>, place: Signal<'g>) -> Signal<'g> {
     pulse(frequency.graph(), frequency, place) / gain
 }
 
-pub(super) fn pluck<'g>(voice: &Voice<'g>, own: &Pluck) -> Signal<'g> {
+pub(super) fn pluck<'g>(voice: &SourceVoice<'g>, own: &Pluck) -> Signal<'g> {
     let graph = voice.graph;
     let frequency = audible(voice.frequency);
     let brightness = voice.moved_amount(own.brightness);
@@ -44,12 +43,12 @@ pub(super) fn pluck<'g>(voice: &Voice<'g>, own: &Pluck) -> Signal<'g> {
     let length = frequency.reciprocal() - late / graph.sample_rate();
     let seconds = graph.constant(0.03).pow(damping) * 12.0 * (220.0 / frequency).sqrt().min(1.0);
     let string = graph.string(plectrum, 1.0, LONGEST, length, seconds, filter);
-    // What is let into the string comes out a period later: until then it is heard itself.
+    // The string delays its input by a period: until then the input itself is heard.
     let first = graph.sweep(0.0, 1.0).less(length);
     graph.leak_dc(plectrum.times_plus(first, string), 0.995) * 0.8
 }
 
-pub(super) fn bow<'g>(voice: &Voice<'g>, own: &Bow) -> Signal<'g> {
+pub(super) fn bow<'g>(voice: &SourceVoice<'g>, own: &Bow) -> Signal<'g> {
     let graph = voice.graph;
     let (frequency, _) = vibrato(voice, own.vibrato);
     let pressure = voice.moved_amount(own.pressure);
@@ -66,7 +65,7 @@ pub(super) fn bow<'g>(voice: &Voice<'g>, own: &Bow) -> Signal<'g> {
     (string + body * 0.6) * speed.times_plus(0.35, 0.3) * begin
 }
 
-pub(super) fn pipe<'g>(voice: &Voice<'g>, own: &Pipe) -> Signal<'g> {
+pub(super) fn pipe<'g>(voice: &SourceVoice<'g>, own: &Pipe) -> Signal<'g> {
     let graph = voice.graph;
     let (frequency, wave) = vibrato(voice, own.vibrato);
     let breath = voice.amount(own.breath);
@@ -97,7 +96,7 @@ struct Mode<'g> {
 
 /// The sum of modes; those that are too high to be heard are silent.
 fn modes<'g>(
-    voice: &Voice<'g>,
+    voice: &SourceVoice<'g>,
     frequency: Signal<'g>,
     all: impl Iterator<Item = Mode<'g>>,
 ) -> Signal<'g> {
@@ -118,7 +117,7 @@ fn faster(envelope: Signal<'_>) -> [Signal<'_>; 4] {
     [envelope, twice, twice * envelope, twice.squared()]
 }
 
-pub(super) fn mallet<'g>(voice: &Voice<'g>, own: &Mallet) -> Signal<'g> {
+pub(super) fn mallet<'g>(voice: &SourceVoice<'g>, own: &Mallet) -> Signal<'g> {
     /// The modes of a free bar, and the harmonics to which they are tuned.
     const BAR: [(f32, f32); 4] = [(1.0, 1.0), (2.756, 3.0), (5.404, 6.0), (8.933, 10.0)];
 
@@ -143,7 +142,7 @@ pub(super) fn mallet<'g>(voice: &Voice<'g>, own: &Mallet) -> Signal<'g> {
     (sound * 0.55 + knock) * (1.0 - tremolo)
 }
 
-pub(super) fn membrane<'g>(voice: &Voice<'g>, own: &Membrane) -> Signal<'g> {
+pub(super) fn membrane<'g>(voice: &SourceVoice<'g>, own: &Membrane) -> Signal<'g> {
     let graph = voice.graph;
     let hardness = voice.moved_amount(own.hardness);
     let tension = voice.amount(own.tension);

@@ -2,12 +2,10 @@
 
 use imbolc_net::studio::{SampleLoop, Sampler};
 
+use super::source_voice::{SourceSound, SourceVoice};
 use crate::{
     output::Buffer,
-    sounds::{
-        Surroundings,
-        voice::{SourceSound, Voice},
-    },
+    sounds::surroundings::Surroundings,
     synth_def::{Graph, Signal},
 };
 
@@ -15,7 +13,7 @@ use crate::{
 const SPEEDS: (f32, f32) = (1.0 / 1024.0, 1024.0);
 
 pub(super) fn sampler<'g>(
-    voice: &Voice<'g>,
+    voice: &SourceVoice<'g>,
     own: &Sampler,
     surroundings: &Surroundings<'_>,
 ) -> SourceSound<'g> {
@@ -38,7 +36,7 @@ pub(super) fn sampler<'g>(
 }
 
 /// The factor of the pitch of a note to that of the root, as at 440 Hz.
-pub(super) fn speed_of_key<'g>(voice: &Voice<'g>, root: u8) -> Signal<'g> {
+pub(super) fn speed_of_key<'g>(voice: &SourceVoice<'g>, root: u8) -> Signal<'g> {
     const A: f32 = 69.0;
     let root = (voice.graph.setting(f32::from(root) - A)).semitones() * 440.0;
     (voice.frequency / root).clamp(SPEEDS.0, SPEEDS.1)

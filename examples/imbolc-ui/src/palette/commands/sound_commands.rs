@@ -73,7 +73,7 @@ fn choose(slot: SampleSlot, file: &str) -> Parsed {
     single(Intent::ChooseFile { file: file_at(file), slot })
 }
 
-/// Refuses what only the machine that makes the sound can do.
+/// Refuses a command that only the machine with the sound can do.
 fn host_only(view: &View, what: &str, why: &str) -> Result<(), String> {
     match view.status {
         Status::Alone | Status::Hosting { .. } => Ok(()),
@@ -81,7 +81,7 @@ fn host_only(view: &View, what: &str, why: &str) -> Result<(), String> {
     }
 }
 
-/// A path as people type it.
+/// A path as a user types it: `~/` is the home directory.
 fn file_at(path: &str) -> PathBuf {
     match (path.strip_prefix("~/"), std::env::var_os("HOME")) {
         (Some(rest), Some(home)) => Path::new(&home).join(rest),

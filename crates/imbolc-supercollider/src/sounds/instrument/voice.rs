@@ -1,22 +1,19 @@
 //! One voice of an instrument: source, filter, envelope and LFO.
 //!
-//! It must not know which source it is; those are in `source`.
+//! It must not know which source it is; those are in `sounds/source`.
 
-use imbolc_net::studio::{Channels, Filter, FilterKind, Instrument, Lfo, LfoShape, LfoTarget};
+use imbolc_net::studio::{Channels, Envelope, Instrument, Lfo, LfoTarget};
 
 use crate::{
-    sounds::{BUS, Stereo, Surroundings, adsr, source},
+    sounds::{
+        controls::{BUS, FREQUENCY, GATE, LEVEL, LFO_PHASE},
+        lfo::{lfo_rate, lfo_wave},
+        resonant_filter::filtered,
+        source::{self, SourceSound, SourceVoice},
+        surroundings::Surroundings,
+    },
     synth_def::{Built, Graph, Shape, Signal, TooManyWires, WhenDone},
 };
-
-/// The control with the frequency of the note in Hz.
-pub const FREQUENCY: &str = "freq";
-/// The control with the amplitude of the note, from its velocity, 0 to 1.
-pub const LEVEL: &str = "level";
-/// The control that is 1 while the note is held.
-pub const GATE: &str = "gate";
-/// The control with the phase of the LFO at the start of the voice, 0 to 1.
-pub const LFO_PHASE: &str = "phase";
 
 /// How long a voice lives.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -34,29 +31,6 @@ pub struct VoiceSound {
     pub built: Built,
     /// How long it lives.
     pub life: VoiceLife,
-}
-
-/// What a source is built from.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Voice<'g> {
-    pub(super) graph: &'g Graph,
-    /// The frequency of the note in Hz, with the LFO.
-    pub(super) frequency: Signal<'g>,
-    /// The factor by which the LFO moves the pitch, for what has a pitch of its own.
-    pub(super) bend: Signal<'g>,
-    /// The envelope of the instrument, 0 to 1, at control rate.
-    pub(super) envelope: Signal<'g>,
-    /// How far the LFO moves the timbre, −1 to 1.
-    pub(super) timbre: Signal<'g>,
-    /// Whether the instrument has one channel only.
-    pub(super) mono: bool,
-}
-
-/// The channels that a source makes.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum SourceSound<'g> {
-    Mono(Signal<'g>),
-    Stereo(Stereo<'g>),
 }
 
 /// Builds the voices of an instrument. A voice writes on the audio buses from [`BUS`] on.
@@ -82,12 +56,12 @@ pub fn build_voice(
     let slow = graph.slow(envelope);
     let key = graph.control(FREQUENCY, 440.0);
     let bend = lfo.bend(&graph);
-    let voice = Voice {
+    let voice = SourceVoice {
         graph: &graph,
         frequency: key * bend,
         bend,
         envelope: slow,
-        // Without jumps, which some sources would make clicks of.
+        // Without jumps, which would click in some sources.
         timbre: lfo
             .of_target(LfoTarget::Timbre)
             .map_or(graph.constant(0.0), |lfo| graph.slow_lag(lfo, 0.02)),
@@ -157,7 +131,7 @@ pub(super) fn write_voice<'g>(
     graph.write_on_time(graph.control(BUS, 0.0), &[left, right]);
 }
 
-/// An envelope that takes no notice of the end of the gate, but of its cut.
+/// An envelope that ignores the end of the gate, but not its cut.
 fn one_shot<'g>(graph: &'g Graph, gate: Signal<'g>, attack: f32, seconds: f32) -> Signal<'g> {
     let [start, peak] = [0.0, 1.0].map(|level| graph.constant(level));
     let (attack, rest) = (graph.setting(attack), graph.setting(seconds));
@@ -178,70 +152,19 @@ fn lfo_signal<'g>(graph: &'g Graph, lfo: &Lfo, surroundings: &Surroundings<'_>) 
     lfo_wave(graph, lfo.shape, rate, phase) * graph.knob(lfo.depth.get())
 }
 
-/// The rate of an LFO in Hz.
-#[must_use]
-pub fn lfo_rate(lfo: &Lfo, beat: f32) -> f32 {
-    match lfo.sync {
-        Some(note) => note_rate(note, beat),
-        None => lfo.rate.get(),
-    }
-}
-
-/// How many notes of this length there are in a second.
-#[expect(clippy::cast_precision_loss, reason = "at most 1,920 ticks")]
-pub(super) fn note_rate(note: imbolc_net::studio::NoteValue, beat: f32) -> f32 {
-    480.0 / (note.ticks() as f32 * beat)
-}
-
-/// A slow wave, −1 to 1, at control rate, which begins at `phase`, 0 to 1.
-pub(super) fn lfo_wave<'g>(
-    graph: &'g Graph,
-    shape: LfoShape,
-    rate: Signal<'g>,
-    phase: Signal<'g>,
-) -> Signal<'g> {
-    let ramp = || graph.slow_ramp(rate, phase);
-    match shape {
-        LfoShape::Sine => graph.slow_sine(rate, phase * std::f32::consts::TAU),
-        LfoShape::Triangle => (ramp() * 4.0 - 2.0).abs() - 1.0,
-        LfoShape::RampUp => ramp() * 2.0 - 1.0,
-        LfoShape::RampDown => 1.0 - ramp() * 2.0,
-        LfoShape::Square => 1.0 - ramp().greater(0.5) * 2.0,
-        LfoShape::SampleAndHold => graph.slow_steps(rate),
-    }
-}
-
-/// A filter. `cutoff` moves the cutoff by so many octaves at full depth of an LFO, and by the
-/// envelope; the LFO of `resonance` is added to it.
-pub(super) fn filtered<'g, const N: usize>(
-    channels: [Signal<'g>; N],
-    filter: &Filter,
-    key: Signal<'g>,
-    (lfo, envelope): (Signal<'g>, Signal<'g>),
-    resonance: Signal<'g>,
-) -> [Signal<'g>; N] {
-    /// The octaves of an LFO at full depth.
-    const LFO_RANGE: f32 = 4.0;
-    /// The key at which tracking changes nothing: middle C.
-    const CENTRE: f32 = 261.6256;
-
-    let graph = key.graph();
-    if filter.kind == FilterKind::Off {
-        return channels;
-    }
-    let sweep = graph.knob(filter.sweep.get());
-    let tracking = graph.knob(filter.tracking.get());
-    let cutoff = graph.knob(filter.cutoff.get())
-        * (lfo * LFO_RANGE + envelope * sweep).octaves()
-        * (key / CENTRE).pow(tracking);
-    let cutoff = cutoff.clamp(20.0, 20_000.0);
-    let resonance = (graph.knob(filter.resonance.get()) + resonance).clamp(0.0, 1.0);
-    // From no resonance at all to ringing, but never on its own.
-    let damping = 1.0 - resonance * 0.97;
-    channels.map(|input| match filter.kind {
-        FilterKind::Off => input,
-        FilterKind::LowPass => graph.resonant_low_pass(input, cutoff, damping),
-        FilterKind::HighPass => graph.resonant_high_pass(input, cutoff, damping),
-        FilterKind::BandPass => graph.band_pass(input, cutoff, damping),
-    })
+/// An envelope over the level of a note, from 0 to 1.
+fn adsr<'g>(graph: &'g Graph, gate: Signal<'g>, envelope: &Envelope) -> Signal<'g> {
+    let peak = graph.constant(1.0);
+    let sustain = graph.setting(envelope.sustain.get());
+    let [attack, decay, release] = [envelope.attack, envelope.decay, envelope.release]
+        .map(|seconds| graph.setting(seconds.get()));
+    let segments =
+        [(peak, attack, 0.0), (sustain, decay, -4.0), (graph.constant(0.0), release, -4.0)];
+    let shape = Shape {
+        start: graph.constant(0.0),
+        segments: &segments,
+        release_at: Some(2),
+        when_done: WhenDone::Free,
+    };
+    graph.envelope(&shape, gate)
 }

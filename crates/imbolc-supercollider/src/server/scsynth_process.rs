@@ -1,22 +1,23 @@
-//! The process of `scsynth`: where it is found, how it is started, how it ends.
+//! The process of `scsynth`: how it is started and how it ends.
 //!
-//! It must not know what is sent to it.
+//! It must not know the messages to it.
 
 use std::{
     env,
-    ffi::{OsStr, OsString},
+    ffi::OsString,
     fs,
     io::{self, PipeReader},
     net::{Ipv4Addr, UdpSocket},
     os::unix::process::{CommandExt as _, ExitStatusExt as _},
-    path::{Path, PathBuf},
+    path::Path,
     process::{Child, ExitStatus, Stdio},
     thread,
     time::{Duration, Instant},
 };
 
-use super::ServerOptions;
-use crate::server_options::{INPUTS, OUTPUTS, ending_with_us, find_program, find_scsynth, sizes};
+use super::server_options::{
+    INPUTS, NoScsynth, OUTPUTS, ServerOptions, ending_with_us, find_program, find_scsynth, sizes,
+};
 
 /// How long a process may take to end by itself.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -24,7 +25,7 @@ const PATIENCE: Duration = Duration::from_millis(500);
 /// The variables of the environment that connect to the sound card, unless the user did.
 const CONNECTIONS: [&str; 2] = ["SC_JACK_DEFAULT_OUTPUTS", "SC_JACK_DEFAULT_INPUTS"];
 
-/// What plays the audio.
+/// The audio system that the server uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AudioSystem {
     Jack,
@@ -43,10 +44,8 @@ impl AudioSystem {
 /// Why no process could be started.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StartError {
-    #[error("SuperCollider is not installed: apt install supercollider-server")]
-    NotInstalled,
-    #[error("no program {0}")]
-    NotThere(PathBuf),
+    #[error(transparent)]
+    NoScsynth(#[from] NoScsynth),
     #[error("setpriv is not installed: apt install util-linux")]
     NoSetpriv,
     #[error("scsynth cannot be started: {0}")]
@@ -67,9 +66,7 @@ impl ScsynthProcess {
         options: &ServerOptions,
         system: AudioSystem,
     ) -> Result<(Self, PipeReader), StartError> {
-        let scsynth = find_scsynth(options.scsynth.as_deref()).ok_or_else(|| {
-            options.scsynth.clone().map_or(StartError::NotInstalled, StartError::NotThere)
-        })?;
+        let scsynth = find_scsynth(options.scsynth.as_deref())?;
         let setpriv = find_program("setpriv").ok_or(StartError::NoSetpriv)?;
         let port = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
         let (reader, writer) = io::pipe()?;
@@ -145,8 +142,7 @@ fn arguments(port: u16, samples: Option<&Path>) -> Vec<OsString> {
     arguments.extend(channels.map(OsString::from));
     arguments.extend(sizes().into_iter().map(OsString::from));
     // Any program of this computer can send to the port, also what writes files.
-    let files = samples.and_then(|directory| directory.canonicalize().ok());
-    let files = files.as_deref().map_or_else(|| OsStr::new("/nonexistent"), Path::as_os_str);
+    let files = samples.unwrap_or(Path::new("/nonexistent"));
     arguments.extend(["-P".into(), files.into()]);
     arguments
 }

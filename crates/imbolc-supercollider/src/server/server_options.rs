@@ -1,9 +1,10 @@
-//! The program `scsynth`, how it is started, and the options that it gets live and offline.
+//! The program `scsynth`, how it is started, and its options live and offline.
 //!
-//! It must not start anything itself.
+//! Nothing is started here.
 
 use std::{
     env,
+    ops::RangeInclusive,
     path::{Path, PathBuf},
     process::{self, Command},
 };
@@ -23,8 +24,24 @@ pub const OUTPUTS: u32 = 8;
 /// Input channels of the sound card: as many as an audio input can name.
 pub const INPUTS: u32 = 64;
 
-/// Control buses: those of the sequencer, and a few for those who watch the server.
+/// Control buses: those of the sequencer, and a few for watching the server.
 pub const CONTROL_BUSES: u32 = sequencer::CONTROL_BUSES + 16;
+
+/// The nodes of the supervisor; all others are free to use. Group 0 must not be freed: it
+/// holds the synth that tells whether audio runs.
+pub const NODES_OF_SUPERVISOR: RangeInclusive<i32> = 400..=999;
+
+/// The control bus of the supervisor, the last one.
+pub const BUS_OF_SUPERVISOR: u32 = CONTROL_BUSES - 1;
+
+/// Where the server is, and the files that it may read.
+#[derive(Clone, Debug, Default)]
+pub struct ServerOptions {
+    /// The program; `None` looks for `scsynth` on `PATH`.
+    pub scsynth: Option<PathBuf>,
+    /// The directory of samples; `None` finds none. The server reads no other file.
+    pub samples: Option<PathBuf>,
+}
 
 /// The sizes of the server's tables: for 256 strips at a time, and their voices.
 #[must_use]
@@ -45,12 +62,26 @@ pub fn sizes() -> Vec<String> {
     .collect()
 }
 
-/// The program: `given` if it is a file, otherwise the first `scsynth` on PATH.
-#[must_use]
-pub fn find_scsynth(given: Option<&Path>) -> Option<PathBuf> {
+/// Why there is no `scsynth`, in one line.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoScsynth {
+    /// It is not on PATH.
+    #[error("SuperCollider is not installed: apt install supercollider-server")]
+    NotInstalled,
+    /// The program that was named is no file.
+    #[error("no program {0}")]
+    NotThere(PathBuf),
+}
+
+/// The program: `given` if there is one, otherwise the first `scsynth` on PATH.
+///
+/// # Errors
+/// If it is not there.
+pub fn find_scsynth(given: Option<&Path>) -> Result<PathBuf, NoScsynth> {
     match given {
-        Some(path) => path.is_file().then(|| path.to_owned()),
-        None => find_program("scsynth"),
+        Some(path) if path.is_file() => Ok(path.to_owned()),
+        Some(path) => Err(NoScsynth::NotThere(path.to_owned())),
+        None => find_program("scsynth").ok_or(NoScsynth::NotInstalled),
     }
 }
 

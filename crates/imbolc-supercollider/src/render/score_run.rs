@@ -9,7 +9,7 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use crate::server_options::{self, ending_with_us, find_program};
+use crate::server::{self, ending_with_us, find_program};
 
 /// A run, which is killed when this is dropped, or when the thread that started it ends, even
 /// if the program is killed.
@@ -23,16 +23,16 @@ pub struct ScoreRun {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RunError {
-    /// It could not be started or awaited.
+    /// `scsynth` could not be started or waited for.
     #[error("scsynth cannot be run: {0}")]
     Start(#[from] io::Error),
-    /// It said so: the first such line.
+    /// `scsynth` has printed an error: its first one.
     #[error("scsynth: {0}")]
     Said(String),
-    /// It wrote less than it was to.
+    /// The output is incomplete.
     #[error("scsynth could not write all of its output: is the disk full?")]
     Short,
-    /// It ended without saying why.
+    /// It has ended with this status, without an error message.
     #[error("scsynth ended early: {0}")]
     Ended(ExitStatus),
 }
@@ -58,7 +58,7 @@ impl ScoreRun {
             }
             None => Command::new("nice"),
         };
-        command.args(["-n", "10"]).arg(scsynth).args(server_options::sizes());
+        command.args(["-n", "10"]).arg(scsynth).args(server::sizes());
         command.args(["-i", "0", "-o", &channels.to_string(), "-N"]);
         command.arg(score).arg("_").arg(output).args([&rate.to_string(), "RAW", "float"]);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -68,11 +68,11 @@ impl ScoreRun {
         Ok(Self { child, readers })
     }
 
-    /// Whether it is over. It never waits.
+    /// Whether the run is over. It never blocks.
     ///
     /// # Errors
-    /// Those of the run, when it is over: the exit status of `scsynth` 3.13 is 0 even when it
-    /// failed, so what it says counts.
+    /// When the run is over and has failed. The exit status of `scsynth` 3.13 is 0 even then,
+    /// so its messages count.
     pub fn is_over(&mut self) -> Result<bool, RunError> {
         let Some(status) = self.child.try_wait()? else { return Ok(false) };
         for reader in self.readers.drain(..) {
@@ -92,8 +92,8 @@ impl Drop for ScoreRun {
     }
 }
 
-/// Reads what it says on a thread, so that it never waits for a full pipe, and keeps the first
-/// line that tells of a failure.
+/// Reads the output on a thread, so that the process never waits for a full pipe, and keeps
+/// the first line that reports a failure.
 fn watch(pipe: impl Read + Send + 'static) -> JoinHandle<Option<String>> {
     thread::spawn(move || {
         let mut failure = None;
@@ -107,8 +107,8 @@ fn watch(pipe: impl Read + Send + 'static) -> JoinHandle<Option<String>> {
     })
 }
 
-/// Whether a line of `scsynth` 3.13 says that something went wrong. A node that is gone is
-/// nothing: a voice that frees itself may be over before its release.
+/// Whether a line of `scsynth` 3.13 reports a failure. A missing node is none: a voice may
+/// free itself before its release.
 #[must_use]
 pub fn tells_of_failure(line: &str) -> bool {
     let gone = line.contains("not found")

@@ -5,19 +5,16 @@ use imbolc_net::{
     util::quantity::PadNumber,
 };
 
+use super::voice::{MovedBy, VoiceLife, VoiceSound, open_until_cut, write_voice};
 use crate::{
     output::Buffer,
     sounds::{
-        GATE, LEVEL, Surroundings, VoiceLife, VoiceSound,
-        source::{Section, as_sound, sample_once},
-        voice::{MovedBy, SourceSound, open_until_cut, write_voice},
+        controls::{GATE, LEVEL, RATE},
+        source::{Section, SourceSound, as_sound, sample_once},
+        surroundings::Surroundings,
     },
     synth_def::{Graph, Shape, TooManyWires, WhenDone},
 };
-
-/// The control with the factor by which a strike changes the speed of a pad's sample: the
-/// transpositions of pad and step.
-pub const RATE: &str = "rate";
 
 /// Seconds in which a pad fades out at its end.
 const FADE: f32 = 0.005;

@@ -1,7 +1,6 @@
 //! Files that were asked for, as they are or as spectra, and whether the server has them.
 //!
-//! One file is looked up at a time, by a thread of its own: to read it takes as long as the
-//! disk takes.
+//! One file is looked up at a time, on its own thread, because reading may take long.
 
 use std::{
     collections::BTreeMap,
@@ -9,14 +8,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use imbolc_net::studio::{Content, ContentHash, Name};
+use imbolc_net::studio::Content;
 use rosc::{OscMessage, OscPacket, OscType};
 
-use super::ServerEvent;
+use super::server_event::ServerEvent;
 use crate::{
     commands,
     output::{Buffer, PARTITION, Spectrum},
-    samples::{BadSound, SoundFile, find_sound, impulse_gain},
+    samples::{BadSound, ImpulseResponse, SoundFile, find_sound},
 };
 
 /// The most buffers at a time: the server has a few more.
@@ -28,31 +27,24 @@ const AGAIN: Duration = Duration::from_secs(3);
 /// One that is there, but cannot be used, is read again after this time.
 const READ_AGAIN: Duration = Duration::from_secs(30);
 
-/// What the server does not read within this time, it does not read.
+/// A file that the server has not read within this time is given up.
 const READING: Duration = Duration::from_mins(1);
 
 /// Files that were asked for.
 #[derive(Debug, Default)]
-pub(super) struct Files {
+pub(super) struct ServerFiles {
     directory: Option<PathBuf>,
-    wanted: BTreeMap<FileKey, Wanted>,
+    wanted: BTreeMap<WantedFile, Wanted>,
     /// The first buffer that is not used.
     next: u32,
 }
 
-/// A file that was asked for: as it is with 0, otherwise so many sixteenths of its spectrum.
-/// Two names of one content are two files.
+/// A file that was asked for. Two names of one content are two files.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct FileKey(ContentHash, Name, u8);
-
-impl FileKey {
-    pub(super) fn new(content: &Content, sixteenths: u8) -> Self {
-        Self(content.digest, content.name.clone(), sixteenths.min(16))
-    }
-
-    fn content(&self) -> Content {
-        Content { name: self.1.clone(), digest: self.0 }
-    }
+pub(super) struct WantedFile {
+    pub(super) content: Content,
+    /// 0 for the file as it is, otherwise 1 to 16: how much of it as a spectrum.
+    pub(super) sixteenths: u8,
 }
 
 #[derive(Debug)]
@@ -60,7 +52,7 @@ struct Wanted {
     /// Its first buffer. A spectrum has four: left, right, and the samples of each.
     number: u32,
     state: State,
-    /// Why it was missing at last.
+    /// The reason that was reported last.
     told: Option<String>,
 }
 
@@ -84,29 +76,24 @@ enum State {
 #[derive(Debug)]
 pub(super) struct LookUp {
     directory: Option<PathBuf>,
-    key: FileKey,
+    key: WantedFile,
 }
 
 /// A file that was looked up.
 #[derive(Debug)]
 pub(super) struct FoundFile {
-    key: FileKey,
-    /// For a spectrum, with how many frames of it are wanted, and their gain.
-    found: Result<(SoundFile, Option<(u32, f32)>), BadSound>,
+    key: WantedFile,
+    /// For a spectrum, with the response that is wanted.
+    found: Result<(SoundFile, Option<ImpulseResponse>), BadSound>,
 }
 
 impl LookUp {
-    /// Does it, which may take seconds.
+    /// Looks it up, which may take seconds.
     pub(super) fn run(self) -> FoundFile {
-        let content = self.key.content();
-        let found = find_sound(self.directory.as_deref(), &content).and_then(|file| {
-            let part = match self.key.2 {
+        let found = find_sound(self.directory.as_deref(), &self.key.content).and_then(|file| {
+            let part = match self.key.sixteenths {
                 0 => None,
-                sixteenths => {
-                    let frames = u64::from(file.frames) * u64::from(sixteenths) / 16;
-                    let frames = u32::try_from(frames).unwrap_or(u32::MAX).max(1);
-                    Some((frames, impulse_gain(&file, frames)?))
-                }
+                sixteenths => Some(ImpulseResponse::of(&file, sixteenths)?),
             };
             Ok((file, part))
         });
@@ -114,20 +101,20 @@ impl LookUp {
     }
 }
 
-impl Files {
+impl ServerFiles {
     /// No files yet; they are in this directory.
     pub(super) fn new(directory: Option<PathBuf>) -> Self {
         Self { directory, ..Self::default() }
     }
 
-    /// Remembers a file, which is looked up with one of the next steps. Says so if there are
-    /// too many.
-    pub(super) fn want(&mut self, key: FileKey) -> Option<ServerEvent> {
+    /// Adds a file, which is looked up with one of the next steps. Returns an event if there
+    /// are too many.
+    pub(super) fn want(&mut self, key: WantedFile) -> Option<ServerEvent> {
         if self.wanted.contains_key(&key) {
             return None;
         }
         let number = self.next;
-        let buffers = if key.2 == 0 { 1 } else { 4 };
+        let buffers = if key.sixteenths == 0 { 1 } else { 4 };
         if number + buffers > BUFFERS {
             return Some(missing(&key, "one file too many"));
         }
@@ -136,7 +123,7 @@ impl Files {
         None
     }
 
-    /// The server is another one, which has none.
+    /// The server is a new one, which has none.
     pub(super) fn begin_again(&mut self) {
         for wanted in self.wanted.values_mut() {
             if !matches!(wanted.state, State::Missing { .. }) {
@@ -173,14 +160,13 @@ impl Files {
         let number = wanted.number;
         let messages = found.and_then(|(file, part)| {
             let path = file.path.to_str().ok_or(BadSound::NotPlain)?;
-            let Some((frames, gain)) = part else {
-                return Ok((vec![read(number, path)], None));
+            let Some(response) = part else {
+                return Ok((vec![read_and_query(number, path)], None));
             };
             let channels = file.channels.min(2);
-            #[expect(clippy::cast_precision_loss, reason = "a length that is heard")]
-            let seconds = frames as f32 / file.rate as f32;
             let right = number + u32::from(channels) - 1;
-            let spectrum = Spectrum { channels: [number, right], seconds, gain };
+            let spectrum = response.spectrum([number, right]);
+            let frames = response.frames;
             let reads = (0..channels).map(|channel| prepare(number, path, frames, channel));
             Ok((reads.collect(), Some((spectrum, channels))))
         });
@@ -209,7 +195,7 @@ impl Files {
             _ => return (None, Vec::new()),
         };
         let Some((key, wanted)) = u32::try_from(number).ok().and_then(|number| {
-            let buffers = |key: &FileKey| if key.2 == 0 { 1 } else { 4 };
+            let buffers = |key: &WantedFile| if key.sixteenths == 0 { 1 } else { 4 };
             self.wanted.iter_mut().find(|(key, wanted)| {
                 (wanted.number..wanted.number + buffers(key)).contains(&number)
             })
@@ -229,7 +215,7 @@ impl Files {
                     channels: u16::try_from(*channels).unwrap_or(u16::MAX),
                     rate: *rate,
                 };
-                (Some(ServerEvent::Loaded(key.content(), buffer)), Vec::new())
+                (Some(ServerEvent::Loaded(key.content.clone(), buffer)), Vec::new())
             }
             (Some((spectrum, left)), []) if left > 1 => {
                 wanted.state = State::Read { since, spectrum: Some((spectrum, left - 1)) };
@@ -239,7 +225,10 @@ impl Files {
                 wanted.state = State::Loaded;
                 wanted.told = None;
                 let samples = [2, 3].map(|part| commands::free_buffer(wanted.number + part));
-                (Some(ServerEvent::Prepared(key.content(), key.2, spectrum)), samples.into())
+                (
+                    Some(ServerEvent::Prepared(key.content.clone(), key.sixteenths, spectrum)),
+                    samples.into(),
+                )
             }
             _ => (wanted.miss(now, key, &BadSound::Refused), Vec::new()),
         }
@@ -247,8 +236,8 @@ impl Files {
 }
 
 impl Wanted {
-    /// Says why it is missing, unless that was said before.
-    fn miss(&mut self, now: Instant, key: &FileKey, why: &BadSound) -> Option<ServerEvent> {
+    /// Reports why it is missing, unless that was reported before.
+    fn miss(&mut self, now: Instant, key: &WantedFile, why: &BadSound) -> Option<ServerEvent> {
         let pause = if matches!(why, BadSound::NotThere) { AGAIN } else { READ_AGAIN };
         self.state = State::Missing { again: now + pause };
         let why = why.to_string();
@@ -260,12 +249,12 @@ impl Wanted {
     }
 }
 
-fn missing(key: &FileKey, why: &str) -> ServerEvent {
-    ServerEvent::Missing(key.content(), format!("{}: {why}", key.1))
+fn missing(key: &WantedFile, why: &str) -> ServerEvent {
+    ServerEvent::Missing(key.content.clone(), format!("{}: {why}", key.content.name))
 }
 
 /// Reads a file, and asks what was read.
-fn read(number: u32, path: &str) -> OscMessage {
+fn read_and_query(number: u32, path: &str) -> OscMessage {
     let query = commands::message("/b_query", vec![commands::index(number)]);
     then(commands::read_buffer(number, path), query)
 }
