@@ -35,7 +35,7 @@ pub fn measure(bench: &mut Bench) {
         return;
     };
     let bare = bare_voice();
-    room.bench.send(&[commands::receive_definition(bare.definition.bytes.to_vec())]);
+    room.bench.send(&[commands::receive_definition(bare.definition.bytes())]);
     wait(200);
     let lasts = DISTANCE * notes;
 

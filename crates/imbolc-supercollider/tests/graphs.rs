@@ -201,7 +201,7 @@ impl BusSignals for Nothing {
 /// How many units a definition has. In the file, the number of constants follows the name,
 /// the constants, and the same for controls and their names; then come the units.
 fn units(built: &Built) -> usize {
-    let bytes = &built.definition.bytes;
+    let bytes = &built.definition.bytes();
     let mut at = 4 + 4 + 2;
     at += 1 + usize::from(bytes[at]);
     let mut int = |more: &mut dyn FnMut(usize) -> usize| {
@@ -226,7 +226,7 @@ fn voices_are_cheap() {
         let surroundings =
             Surroundings { beat: 0.5, files: &Nothing, buses: &Nothing, offline: false };
         let built = build_voice(&instrument, &surroundings).unwrap().built;
-        (units(&built), built.definition.bytes.len())
+        (units(&built), built.definition.bytes().len())
     };
     let (saw, _) = of(SourceKind::Oscillator);
     assert!(saw <= SAW, "{saw}");

@@ -52,7 +52,7 @@ fn of_unit(name: &str, class: &str, seconds: f32) -> Definition {
     bytes.extend([-1_i32, 0, -1, 1, -1, 1].map(i32::to_be_bytes).concat());
     bytes.push(2);
     bytes.extend([0, 0]);
-    Definition { name: name.into(), bytes: bytes.into() }
+    Definition::encoded(name, bytes)
 }
 
 fn is_up(event: &ServerEvent) -> bool {
@@ -124,7 +124,7 @@ fn late_bundles_are_counted() {
 fn definitions_of_300_kb_are_loaded() {
     let Some(mut bench) = Bench::start(256) else { return };
     let definitions: Vec<_> = (0..100).map(large).collect();
-    let bytes: usize = definitions.iter().map(|definition| definition.bytes.len()).sum();
+    let bytes: usize = definitions.iter().map(|definition| definition.bytes().len()).sum();
     assert!(bytes > 300_000, "{bytes}");
     definitions.iter().for_each(|definition| bench.link().define(definition));
     let last = definitions.last().unwrap().clone();
@@ -145,7 +145,7 @@ fn a_refused_definition_is_told_and_never_defined() {
     let Some(mut bench) = Bench::start(256) else { return };
     let good = large(1);
     let unknown = of_unit("unknown", "NoSuchUnit", 1.0);
-    let garbage = Definition { name: "garbage".into(), bytes: b"SCgf garbage".to_vec().into() };
+    let garbage = Definition::encoded("garbage", b"SCgf garbage".to_vec());
     for definition in [&unknown, &garbage, &good] {
         bench.link().define(definition);
     }
@@ -236,7 +236,7 @@ fn pipewire_is_used_where_only_that_runs() {
     let directory = pipewire.directory();
     let variables = [("XDG_RUNTIME_DIR", directory), ("JACK_DEFAULT_SERVER", "imbolc-none")];
     let lines = run_alone("child_with_pipewire", &variables);
-    assert_eq!(lines, ["JACK does not run: PipeWire is tried", "PipeWire at 48000 Hz"]);
+    assert_eq!(lines, ["JACK does not run: trying PipeWire", "PipeWire at 48000 Hz"]);
 }
 
 #[test]
@@ -276,7 +276,7 @@ fn audio_that_stops_is_noticed() {
     // The process lives and its socket is open.
     signal("STOP", bench.scsynth());
     let events = bench.until(6.0, is_up);
-    assert_eq!(downs(&events), ["JACK asks scsynth for no audio any more"]);
+    assert_eq!(downs(&events), ["JACK no longer requests audio from scsynth"]);
 }
 
 #[test]
@@ -286,7 +286,7 @@ fn ready_is_not_alive() {
         return;
     };
     let events = bench.until(6.0, is_down);
-    assert_eq!(downs(&events), ["scsynth runs, but JACK asks it for no audio"]);
+    assert_eq!(downs(&events), ["scsynth runs, but JACK requests no audio"]);
 }
 
 #[test]
@@ -311,7 +311,7 @@ fn a_port_that_is_taken_is_replaced_by_another() {
         exec scsynth "$@" -u {port}"#
     ));
     let events = bench.until(5.0, is_up);
-    assert_eq!(downs(&events), ["the port of scsynth was taken meanwhile"]);
+    assert_eq!(downs(&events), ["another program has taken the port of scsynth"]);
 }
 
 #[test]

@@ -233,6 +233,16 @@ impl SilentEngine {
         self.measured = None;
     }
 
+    /// Plays until `now` and no more. What a key plays that is struck then is apart from it.
+    pub fn play_until(
+        &mut self,
+        now: Timestamp,
+        state: &StudioState,
+        sink: &mut dyn FnMut(Played),
+    ) {
+        self.move_on(now, state, sink);
+    }
+
     /// Performs an effect of an action that was accepted at `now`. `state` is the state after
     /// that action.
     pub fn perform_into(

@@ -98,7 +98,7 @@ fn boot(options: &ServerOptions, tone: bool) -> Vec<Finding> {
     let up = server.until(BOOT, |event| match event {
         ServerEvent::Up(audio) => Some(Ok(audio.clone())),
         // The other audio system may still run.
-        ServerEvent::Down(why) if !why.ends_with("is tried") => Some(Err(why.clone())),
+        ServerEvent::Down(why) if !why.ends_with("trying PipeWire") => Some(Err(why.clone())),
         _ => None,
     });
     match up {

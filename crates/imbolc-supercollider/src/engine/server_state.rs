@@ -33,7 +33,7 @@ impl ServerState {
         match event {
             ServerEvent::Up(audio) => {
                 let back = self.down.take().is_some();
-                let sound = if back { "the sound is back" } else { "the sound is there" };
+                let sound = if back { "the sound is back" } else { "the sound is ready" };
                 let rate = audio.rate.round();
                 self.troubles.push(format!("{sound}: {} at {rate} Hz", audio.system));
                 // Until its first report.

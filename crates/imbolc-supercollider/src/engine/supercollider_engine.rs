@@ -6,11 +6,8 @@
 use std::time::Duration;
 
 use imbolc_net::{
-    model::{EngineOutput, EngineWorker, InstrumentId},
-    studio::{
-        PlaybackEvent, Played, SilentEngine, SoundEngine, Studio, StudioEffect, StudioNotice,
-        StudioState,
-    },
+    model::{EngineOutput, EngineWorker},
+    studio::{Played, SilentEngine, SoundEngine, Studio, StudioEffect, StudioNotice, StudioState},
     util::time::Timestamp,
 };
 
@@ -82,15 +79,29 @@ impl SuperColliderEngine {
         }
     }
 
-    /// Sends the events of this call. Those of the keys of `struck` that were played at `now`
-    /// are sent as soon as possible.
-    fn send(&mut self, now: Timestamp, state: &StudioState, struck: Option<InstrumentId>) {
+    /// Performs an effect and returns how many of the events were due by themselves. The others
+    /// are those of the key, if the effect is one.
+    fn play(&mut self, now: Timestamp, state: &StudioState, effect: StudioEffect) -> usize {
+        let Self { silent, played, .. } = self;
+        played.clear();
+        silent.play_until(now, state, &mut |event| played.push(event));
+        let due = played.len();
+        silent.perform_into(now, state, effect, &mut |event| played.push(event));
+        match effect {
+            StudioEffect::NoteOn { .. }
+            | StudioEffect::NoteOff { .. }
+            | StudioEffect::EndHeld(_) => due,
+            _ => played.len(),
+        }
+    }
+
+    /// Sends what was played: the first `due` events on time, the others as soon as possible.
+    fn send(&mut self, now: Timestamp, state: &StudioState, due: usize) {
         let Self { sequencer, live, played, silent, .. } = self;
         let up = live.is_up();
         sequencer.follow(now, state, output_if(up, live));
-        for played in &*played {
-            let is_key = struck.is_some_and(|id| played.time >= now && is_note_of(played, id));
-            let urgency = if is_key { Urgency::AtOnce } else { Urgency::OnTime };
+        for (index, played) in played.iter().enumerate() {
+            let urgency = if index < due { Urgency::OnTime } else { Urgency::AtOnce };
             sequencer.play(played, urgency, now, output_if(up, live));
         }
         sequencer.keep_lanes(now, silent.lanes(), output_if(up, live));
@@ -102,20 +113,12 @@ impl EngineWorker<Studio> for SuperColliderEngine {
         let Self { silent, played, .. } = self;
         played.clear();
         silent.reset_into(now, state, &mut |event| played.push(event));
-        self.send(now, state, None);
+        self.send(now, state, self.played.len());
     }
 
     fn perform(&mut self, now: Timestamp, state: &StudioState, effect: StudioEffect) {
-        let struck = match effect {
-            StudioEffect::NoteOn { instrument, .. }
-            | StudioEffect::NoteOff { instrument, .. }
-            | StudioEffect::EndHeld(instrument) => Some(instrument),
-            _ => None,
-        };
-        let Self { silent, played, .. } = self;
-        played.clear();
-        silent.perform_into(now, state, effect, &mut |event| played.push(event));
-        self.send(now, state, struck);
+        let due = self.play(now, state, effect);
+        self.send(now, state, due);
         if effect == StudioEffect::Panic && self.live.is_up() {
             // What is under way is cut, too.
             self.live.flush();
@@ -128,7 +131,7 @@ impl EngineWorker<Studio> for SuperColliderEngine {
         let Self { silent, played, .. } = self;
         played.clear();
         let mut output = silent.advance_into(now, state, &mut |event| played.push(event));
-        self.send(now, state, None);
+        self.send(now, state, self.played.len());
         let mut pulse = IDLE;
         if self.live.is_up() {
             self.sequencer.tick(now, &mut self.live);
@@ -155,8 +158,55 @@ fn output_if(up: bool, live: &mut LiveOutput) -> Option<&mut dyn Output> {
     up.then_some(live as &mut dyn Output)
 }
 
-/// Whether a note of this instrument begins or ends.
-fn is_note_of(played: &Played, id: InstrumentId) -> bool {
-    matches!(played.what, PlaybackEvent::NoteOn { instrument, .. }
-        | PlaybackEvent::NoteOff { instrument, .. } if instrument == id)
+#[cfg(test)]
+mod tests {
+    use imbolc_net::{
+        model::{InstrumentId, Model as _},
+        studio::{
+            InstrumentAction, NetworkAction, Note, PianoRollAction, PlaybackEvent, TransportAction,
+        },
+        util::quantity::{NoteLength, Pitch, Probability, Ticks, Velocity},
+    };
+
+    use super::*;
+
+    #[test]
+    fn written_note_in_the_microsecond_of_a_key_stays_on_time() {
+        let (bass, loud) = (InstrumentId(1), Velocity::of(100));
+        let mut state = StudioState::starter();
+        let mut engine = SuperColliderEngine::new(ServerOptions {
+            scsynth: Some("/nonexistent".into()),
+            ..ServerOptions::default()
+        });
+        let start = Timestamp::from_micros(1_000_000);
+        engine.reset(start, &state);
+        let note = |tick| Note {
+            tick: Ticks::of(tick),
+            length: NoteLength::of(100),
+            pitch: Pitch::of(40),
+            velocity: loud,
+            probability: Probability::of(100),
+        };
+        let key = InstrumentAction::Play(Pitch::of(60), loud);
+        let deeds = [
+            (0, NetworkAction::PianoRoll(bass, PianoRollAction::Add(note(480)))),
+            (0, NetworkAction::Transport(TransportAction::Play)),
+            (500_000, NetworkAction::Instrument(bass, key)),
+        ];
+        for (after, action) in deeds {
+            let now = start + Duration::from_micros(after);
+            for effect in Studio::reduce(&mut state, &action).unwrap().effects {
+                let due = engine.play(now, &state, effect);
+                if after > 0 {
+                    let pitches = engine.played.iter().filter_map(|played| match played.what {
+                        PlaybackEvent::NoteOn { pitch, .. } => Some(pitch.get()),
+                        _ => None,
+                    });
+                    assert_eq!(pitches.collect::<Vec<_>>(), [40, 60]);
+                    assert_eq!(engine.played[0].time, now);
+                    assert_eq!(due, 1);
+                }
+            }
+        }
+    }
 }

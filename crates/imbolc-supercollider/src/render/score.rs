@@ -169,7 +169,7 @@ impl Output for Score {
 
     fn define(&mut self, definition: &Definition) -> bool {
         if self.definitions.insert(definition.name.clone()) {
-            let receive = commands::receive_definition(definition.bytes.to_vec());
+            let receive = commands::receive_definition(definition.bytes());
             self.send_at(self.now, vec![receive]);
         }
         true

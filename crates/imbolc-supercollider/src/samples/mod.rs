@@ -61,7 +61,7 @@ pub enum BadSound {
     #[error("too long: {0} samples of at most {MAX_SAMPLES}")]
     TooLong(u64),
     /// The server cannot read the file.
-    #[error("the server does not read it")]
+    #[error("the server cannot read it")]
     Refused,
     /// The file cannot be read.
     #[error("cannot be read: {0}")]

@@ -91,9 +91,10 @@ impl Sequencer {
             return;
         };
         let buses = &server.mixer;
+        let old = server.prepared.remove(&id);
         let (mut prepared, files) = server.files.build(output, |files| {
             let around = Surroundings { beat: beat(heard), files, buses, offline: options.offline };
-            PreparedInstrument::of(heard, id, instrument, &around, &mut |error| {
+            PreparedInstrument::of(heard, (id, instrument), &around, old.as_ref(), &mut |error| {
                 troubles.say(format!("{}: {error}", instrument.name));
             })
         });

@@ -11,7 +11,7 @@ use super::{
     allocation::{AudioBuses, BUSES, MASTER, MASTER_METER, Numbers, bus_meter},
     files::{FileKey, KnownFiles},
     gains::{self, Gains},
-    prepared::prepare_chain,
+    prepared::{PreparedEffect, prepare_chain},
     rack::{Rack, RackPlace, StripParts},
     sequencer_options::StripId,
     work::{Part, Work},
@@ -30,6 +30,8 @@ pub(super) struct MixerStrips {
     numbered: BTreeMap<BusId, u32>,
     buses: BTreeMap<BusId, BusStrip>,
     master: Option<Rack>,
+    /// The effects of the master, and of each bus.
+    chains: BTreeMap<Option<BusId>, Vec<PreparedEffect>>,
     /// The files that the effects ask for.
     files: Vec<FileKey>,
 }
@@ -53,7 +55,15 @@ impl MixerStrips {
     pub(super) fn new(audio: AudioBuses) -> Self {
         let (numbered, buses) = (BTreeMap::new(), BTreeMap::new());
         let numbers = Numbers::of_buses();
-        Self { audio, numbers, numbered, buses, master: None, files: Vec::new() }
+        Self {
+            audio,
+            numbers,
+            numbered,
+            buses,
+            master: None,
+            chains: BTreeMap::new(),
+            files: Vec::new(),
+        }
     }
 
     /// Gives each bus a number, which it keeps. It has it before its strip, so that
@@ -134,20 +144,24 @@ impl MixerStrips {
             }
         }
         // The chains come last: a side chain may read any bus.
-        let (prepared, asked) = files.build(work.output, |files| {
+        let (chains, asked) = files.build(work.output, |files| {
             let around = Surroundings { beat, files, buses: &*self, offline };
-            let mut prepare = |chain: &Chain| prepare_chain(chain, &around, fail);
-            let buses: Vec<_> =
-                state.mixer.buses().map(|(id, bus)| (id, prepare(&bus.chain))).collect();
-            (prepare(&state.mixer.master.chain), buses)
+            let mut prepare = |id: Option<BusId>, chain: &Chain| {
+                let old = self.chains.get(&id).map_or(&[][..], |old| old);
+                (id, prepare_chain(chain, &around, old, fail))
+            };
+            let master = prepare(None, &state.mixer.master.chain);
+            let buses = state.mixer.buses().map(|(id, bus)| prepare(Some(id), &bus.chain));
+            std::iter::once(master).chain(buses).collect()
         });
-        self.files = asked;
-        if let Some(master) = &mut self.master {
-            complete &= master.follow(work, &prepared.0);
-        }
-        for (id, chain) in prepared.1 {
-            if let Some(own) = self.buses.get_mut(&id) {
-                complete &= own.rack.follow(work, &chain);
+        (self.chains, self.files) = (chains, asked);
+        for (id, chain) in &self.chains {
+            let rack = match id {
+                None => self.master.as_mut(),
+                Some(id) => self.buses.get_mut(id).map(|own| &mut own.rack),
+            };
+            if let Some(rack) = rack {
+                complete &= rack.follow(work, chain);
             }
         }
         complete

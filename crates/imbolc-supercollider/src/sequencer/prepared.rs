@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 
 use imbolc_net::{
     model::InstrumentId,
-    studio::{Chain, Effect, Instrument, SlotId, Source, StudioState},
+    studio::{
+        Chain, Channels, Effect, Envelope, Filter, Instrument, Lfo, Slot, SlotId, Source,
+        StudioState,
+    },
     util::quantity::PadNumber,
 };
 
@@ -34,7 +37,12 @@ pub(super) struct PreparedEffect {
     pub(super) built: Built,
     /// How many seconds it sounds on.
     tail: f32,
+    /// What it was built from, if that is all that it depends on.
+    from: Option<Effect>,
 }
+
+/// What the voices of an instrument are built from.
+type VoiceParts = (Source, Filter, Envelope, Lfo, Channels);
 
 /// An instrument.
 #[derive(Debug, Default)]
@@ -47,17 +55,34 @@ pub(super) struct PreparedInstrument {
     pub(super) follows_tempo: bool,
     /// The files that it needs.
     pub(super) files: Vec<FileKey>,
+    /// What the voices were built from, if that is all that they depend on.
+    from: Option<VoiceParts>,
 }
 
 impl PreparedInstrument {
     /// Prepares an instrument. A sound with too many wires is left out and passed to `fail`.
+    /// What is the same in `old` is taken from it.
     pub(super) fn of(
         state: &StudioState,
-        id: InstrumentId,
-        instrument: &Instrument,
+        (id, instrument): (InstrumentId, &Instrument),
         surroundings: &Surroundings<'_>,
+        old: Option<&Self>,
         fail: &mut dyn FnMut(TooManyWires),
     ) -> Self {
+        let from = voice_parts(instrument);
+        let old_effects = old.map_or(&[][..], |old| &old.effects);
+        let effects = prepare_chain(&instrument.chain, surroundings, old_effects, fail);
+        let lfo = &instrument.lfo;
+        let rest = Self {
+            effects,
+            is_open: sounds_without_key(&instrument.source),
+            follows_tempo: lfo.on && lfo.sync.is_some() || chain_follows_tempo(&instrument.chain),
+            from,
+            ..Self::default()
+        };
+        if let Some(old) = old.filter(|old| rest.from.is_some() && old.from == rest.from) {
+            return Self { voices: old.voices.clone(), ..rest };
+        }
         let mut voices = BTreeMap::new();
         let mut add = |key, built: Result<VoiceSound, TooManyWires>| match built {
             Ok(voice) => drop(voices.insert(key, voice)),
@@ -75,14 +100,7 @@ impl PreparedInstrument {
                 add(PatchKey::Keys, build_voice(instrument, surroundings));
             }
         }
-        let lfo = &instrument.lfo;
-        Self {
-            voices,
-            effects: prepare_chain(&instrument.chain, surroundings, fail),
-            is_open: sounds_without_key(&instrument.source),
-            follows_tempo: lfo.on && lfo.sync.is_some() || chain_follows_tempo(&instrument.chain),
-            files: Vec::new(),
-        }
+        Self { voices, ..rest }
     }
 
     /// How many seconds the effects sound on after the last voice.
@@ -91,22 +109,30 @@ impl PreparedInstrument {
     }
 }
 
-/// Prepares the effects of a chain.
+/// Prepares the effects of a chain. Of `old`, it takes what is the same.
 pub(super) fn prepare_chain(
     chain: &Chain,
     surroundings: &Surroundings<'_>,
+    old: &[PreparedEffect],
     fail: &mut dyn FnMut(TooManyWires),
 ) -> Vec<PreparedEffect> {
-    let prepare = |slot: &imbolc_net::studio::Slot| match build_effect(&slot.effect, surroundings) {
-        Ok(built) => Some(PreparedEffect {
-            slot: slot.id,
-            bypass: slot.bypass,
-            built,
-            tail: tail_of(&slot.effect, surroundings),
-        }),
-        Err(error) => {
-            fail(error);
-            None
+    let prepare = |slot: &Slot| {
+        let same = |old: &&PreparedEffect| old.from.as_ref() == Some(&slot.effect);
+        if let Some(old) = old.iter().find(same) {
+            return Some(PreparedEffect { slot: slot.id, bypass: slot.bypass, ..old.clone() });
+        }
+        match build_effect(&slot.effect, surroundings) {
+            Ok(built) => Some(PreparedEffect {
+                slot: slot.id,
+                bypass: slot.bypass,
+                built,
+                tail: tail_of(&slot.effect, surroundings),
+                from: stands_alone(&slot.effect).then(|| slot.effect.clone()),
+            }),
+            Err(error) => {
+                fail(error);
+                None
+            }
         }
     };
     chain.slots().iter().filter_map(prepare).collect()
@@ -114,11 +140,40 @@ pub(super) fn prepare_chain(
 
 /// Whether an effect of the chain depends on the tempo.
 pub(super) fn chain_follows_tempo(chain: &Chain) -> bool {
-    chain.slots().iter().any(|slot| match &slot.effect {
+    chain.slots().iter().any(|slot| follows_tempo(&slot.effect))
+}
+
+fn follows_tempo(effect: &Effect) -> bool {
+    match effect {
         Effect::Delay(delay) => delay.sync.is_some(),
         Effect::Tremolo(tremolo) => tremolo.sync.is_some(),
         _ => false,
-    })
+    }
+}
+
+/// Whether an effect depends on nothing but its own parameters: on no tempo, file or bus.
+fn stands_alone(effect: &Effect) -> bool {
+    match effect {
+        Effect::Convolution(_) => false,
+        Effect::Compressor(compressor) => compressor.side_chain.is_none(),
+        other => !follows_tempo(other),
+    }
+}
+
+/// What the voices of an instrument are built from, unless they depend on a tempo, a file, a
+/// bus or the pads of a drum kit, too.
+fn voice_parts(instrument: &Instrument) -> Option<VoiceParts> {
+    let lfo = *instrument.lfo;
+    let alone = match &instrument.source {
+        Source::DrumKit(_) | Source::Sampler(_) | Source::Granular(_) | Source::BusInput(_) => {
+            false
+        }
+        Source::Wavetable(wavetable) => wavetable.table.is_none(),
+        _ => true,
+    };
+    let synced = lfo.on && lfo.sync.is_some();
+    let Instrument { source, filter, amp, channels, .. } = instrument;
+    (alone && !synced).then(|| (source.clone(), *filter, *amp, lfo, *channels))
 }
 
 /// The pads of a drum kit.

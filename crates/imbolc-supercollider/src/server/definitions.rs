@@ -99,13 +99,14 @@ impl Definitions {
         }
         let (mut definitions, mut messages, mut bytes) = (Vec::new(), Vec::new(), 0);
         while let Some(next) = self.waiting.pop_front() {
-            if definitions.len() == MOST || (bytes > 0 && bytes + next.bytes.len() > BATCH) {
+            let encoded = next.bytes();
+            if definitions.len() == MOST || (bytes > 0 && bytes + encoded.len() > BATCH) {
                 self.waiting.push_front(next);
                 break;
             }
-            if next.bytes.len() <= LARGEST {
-                bytes += next.bytes.len();
-                messages.push(commands::receive_definition(next.bytes.to_vec()));
+            if encoded.len() <= LARGEST {
+                bytes += encoded.len();
+                messages.push(commands::receive_definition(encoded));
             }
             definitions.push(next);
         }
@@ -146,14 +147,15 @@ impl Definitions {
         let Some(batch) = self.batch.take() else { return Tried::default() };
         let mut tried = Tried::default();
         let reason = mem::take(&mut self.reason).unwrap_or_else(|| "without a reason".into());
-        for Definition { name, bytes } in batch.definitions {
-            if found.contains(&*name) {
-                tried.defined.push(name);
+        for definition in batch.definitions {
+            let (name, bytes) = (&definition.name, definition.bytes().len());
+            if found.contains(&**name) {
+                tried.defined.push(name.clone());
                 continue;
             }
-            self.wanted.retain(|other| other.name != name);
-            tried.refused.push(if bytes.len() > LARGEST {
-                format!("the sound {name} is too large: {} bytes", bytes.len())
+            self.wanted.retain(|other| *other != definition);
+            tried.refused.push(if bytes > LARGEST {
+                format!("the sound {name} is too large: {bytes} bytes")
             } else {
                 format!("the server refuses the sound {name}: {reason}")
             });
@@ -167,7 +169,7 @@ mod tests {
     use super::*;
 
     fn definition(name: &str, bytes: usize) -> Definition {
-        Definition { name: name.into(), bytes: vec![0; bytes].into() }
+        Definition::encoded(name, vec![0; bytes])
     }
 
     #[test]

@@ -116,7 +116,7 @@ impl ServerFiles {
         let number = self.next;
         let buffers = if key.sixteenths == 0 { 1 } else { 4 };
         if number + buffers > BUFFERS {
-            return Some(missing(&key, "one file too many"));
+            return Some(missing(&key, "the server has too many files"));
         }
         self.next += buffers;
         self.wanted.insert(key, Wanted { number, state: State::Waiting, told: None });

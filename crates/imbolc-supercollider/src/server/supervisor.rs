@@ -269,7 +269,7 @@ impl Supervisor {
     /// Waits until a synth moves its control bus: only then is audio computed.
     fn probe(&mut self) -> Result<(), End> {
         let heart = heart_definition().map_err(End::Failed)?;
-        let mut receive = commands::receive_definition(heart.bytes.to_vec());
+        let mut receive = commands::receive_definition(heart.bytes());
         let begin = vec![
             commands::new_synth(&heart.name, HEART, Place::HeadOf(NodeId(0)), &[]),
             commands::new_group(TRIALS, Place::HeadOf(NodeId(0))),
@@ -293,7 +293,7 @@ impl Supervisor {
                 return Ok(());
             }
         }
-        Err(End::Failed(format!("scsynth runs, but {} asks it for no audio", self.system.name())))
+        Err(End::Failed(format!("scsynth runs, but {} requests no audio", self.system.name())))
     }
 
     /// Loads all definitions that were asked for.
@@ -303,7 +303,7 @@ impl Supervisor {
         let deadline = Instant::now() + RESTORE;
         while !self.definitions.is_done() {
             if Instant::now() >= deadline {
-                return Err(End::Failed("scsynth does not load its sounds".into()));
+                return Err(End::Failed("scsynth does not load definitions".into()));
             }
             self.load();
             if let Heard::Reply(reply) = self.next(Instant::now() + POLL)? {
@@ -328,7 +328,7 @@ impl Supervisor {
                 if silent > SILENT_POLLS {
                     let system = self.system.name();
                     return Err(End::Failed(format!(
-                        "{system} asks scsynth for no audio any more"
+                        "{system} no longer requests audio from scsynth"
                     )));
                 }
             }
@@ -441,7 +441,7 @@ impl Supervisor {
                     self.last_words = Some(format!("{} has ended", self.system.name()));
                 }
                 Said::PortTaken => {
-                    self.last_words = Some("the port of scsynth was taken meanwhile".into());
+                    self.last_words = Some("another program has taken the port of scsynth".into());
                 }
                 said => return Ok(Heard::Said(said)),
             },
@@ -486,7 +486,7 @@ impl Supervisor {
     fn no_jack(&mut self) -> End {
         if self.system == AudioSystem::Jack && pipewire_runs() {
             self.system = AudioSystem::PipeWire;
-            return End::Again("JACK does not run: PipeWire is tried".into());
+            return End::Again("JACK does not run: trying PipeWire".into());
         }
         self.system = AudioSystem::Jack;
         End::Failed(

@@ -8,7 +8,7 @@ use super::{
 };
 
 /// All of a definition but its name.
-pub(super) fn content(parts: &Parts) -> Vec<u8> {
+fn content(parts: &Parts) -> Vec<u8> {
     let mut constants: Vec<f32> = Vec::new();
     let mut units = Vec::new();
     put_int(&mut units, parts.units.len());
@@ -44,12 +44,12 @@ pub(super) fn content(parts: &Parts) -> Vec<u8> {
 }
 
 /// A file of one definition.
-pub(super) fn file(name: &str, content: &[u8]) -> Vec<u8> {
+pub(super) fn file(name: &str, parts: &Parts) -> Vec<u8> {
     let mut bytes = b"SCgf".to_vec();
     put_int(&mut bytes, 2);
     bytes.extend(1_i16.to_be_bytes());
     put_text(&mut bytes, name);
-    bytes.extend(content);
+    bytes.extend(content(parts));
     bytes
 }
 

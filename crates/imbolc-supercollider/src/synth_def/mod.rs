@@ -15,7 +15,8 @@ mod units;
 
 use std::{
     cell::RefCell,
-    hash::{DefaultHasher, Hash as _, Hasher as _},
+    fmt,
+    hash::{DefaultHasher, Hash, Hasher},
     sync::Arc,
 };
 
@@ -34,13 +35,49 @@ pub const PARAMETERS: &str = "params";
 /// The smoothing of a parameter, in seconds.
 const SMOOTHING: f32 = 0.02;
 
-/// An encoded definition. Two with one name are the same.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A definition. Two with one name are the same.
+#[derive(Clone)]
 pub struct Definition {
     /// Its name: a hash of its content.
     pub name: Arc<str>,
+    content: Arc<Content>,
+}
+
+/// A definition is built for each turned knob and sent once, so it is encoded when it is sent.
+enum Content {
+    Graph(Parts),
+    Encoded(Vec<u8>),
+}
+
+impl Definition {
+    /// A definition from elsewhere: the file that holds it alone.
+    #[must_use]
+    pub fn encoded(name: &str, bytes: Vec<u8>) -> Self {
+        Self { name: name.into(), content: Arc::new(Content::Encoded(bytes)) }
+    }
+
     /// The file that holds it alone.
-    pub bytes: Arc<[u8]>,
+    #[must_use]
+    pub fn bytes(&self) -> Vec<u8> {
+        match &*self.content {
+            Content::Graph(parts) => encode::file(&self.name, parts),
+            Content::Encoded(bytes) => bytes.clone(),
+        }
+    }
+}
+
+impl PartialEq for Definition {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Definition {}
+
+impl fmt::Debug for Definition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Definition({})", self.name)
+    }
 }
 
 /// A built sound: a definition, and the present values of its parameters.
@@ -72,7 +109,7 @@ struct Parts {
     inputs: Vec<Wire>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Hash)]
 struct Unit {
     class: &'static str,
     rate: Rate,
@@ -147,12 +184,12 @@ impl Graph {
         if wires > WIRE_BUFFERS {
             return Err(TooManyWires(wires));
         }
-        let content = encode::content(&parts);
+        let values = std::mem::take(&mut parts.values);
         let mut hasher = DefaultHasher::new();
-        content.hash(&mut hasher);
-        let name: Arc<str> = format!("imbolc-{:016x}", hasher.finish()).into();
-        let bytes = encode::file(&name, &content).into();
-        Ok(Built { definition: Definition { name, bytes }, values: parts.values })
+        parts.hash(&mut hasher);
+        let name = format!("imbolc-{:016x}", hasher.finish()).into();
+        let definition = Definition { name, content: Arc::new(Content::Graph(parts)) };
+        Ok(Built { definition, values })
     }
 
     const fn signal(&self, wire: Wire) -> Signal<'_> {
@@ -210,6 +247,24 @@ impl Graph {
     }
 }
 
+/// All that is encoded. The values of the parameters are not: they are no part of a definition.
+impl Hash for Parts {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        for (name, default) in &self.controls {
+            (name, default.to_bits()).hash(hasher);
+        }
+        for (unit, inputs) in self.each() {
+            unit.hash(hasher);
+            for input in inputs {
+                match *input {
+                    Wire::Constant(value) => (u32::MAX, value.to_bits()).hash(hasher),
+                    Wire::Output { unit, output, .. } => (unit, output).hash(hasher),
+                }
+            }
+        }
+    }
+}
+
 impl Parts {
     fn push(
         &mut self,
@@ -237,31 +292,37 @@ impl Parts {
     /// The largest number of audio signals that exist at a time, from the unit that makes
     /// one to the last one that reads it.
     fn wires(&self) -> usize {
-        let mut last_read = vec![Vec::new(); self.units.len()];
-        for (unit, own) in last_read.iter_mut().zip(&self.units) {
-            let outputs = if own.rate == Rate::Audio { own.outputs } else { 0 };
-            *unit = vec![None; outputs];
+        // The audio outputs of all units, one after the other, each with its last reader.
+        let mut first = Vec::with_capacity(self.units.len());
+        let mut count = 0;
+        for unit in &self.units {
+            first.push(count);
+            count += if unit.rate == Rate::Audio { unit.outputs } else { 0 };
         }
+        let mut last_readers = vec![None; count];
         for (reader, (_, inputs)) in self.each().enumerate() {
             for input in inputs {
                 if let Wire::Output { unit, output, rate: Rate::Audio } = *input
-                    && let Some(last) = last_read
-                        .get_mut(unit as usize)
-                        .and_then(|outputs: &mut Vec<_>| outputs.get_mut(output as usize))
+                    && let Some(first) = first.get(unit as usize)
+                    && let Some(last) = last_readers.get_mut(first + output as usize)
                 {
                     *last = Some(reader);
                 }
             }
         }
-        let mut ends: Vec<usize> = vec![0; self.units.len()];
+        let mut ends = vec![0; self.units.len()];
         let (mut live, mut most) = (0_usize, 0);
-        for (maker, outputs) in last_read.iter().enumerate() {
-            live += outputs.len();
+        let mut rest = &*last_readers;
+        for (maker, unit) in self.units.iter().enumerate() {
+            let outputs = if unit.rate == Rate::Audio { unit.outputs } else { 0 };
+            let (own, others) = rest.split_at(outputs);
+            rest = others;
+            live += outputs;
             most = most.max(live);
             live -= ends.get(maker).copied().unwrap_or_default();
-            for last in outputs {
-                match last {
-                    Some(reader) => ends[*reader] += 1,
+            for last in own {
+                match last.and_then(|reader: usize| ends.get_mut(reader)) {
+                    Some(count) => *count += 1,
                     None => live -= 1,
                 }
             }

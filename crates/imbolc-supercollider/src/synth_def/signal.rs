@@ -10,7 +10,7 @@ use std::{
 use super::Graph;
 
 /// How often a signal changes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Rate {
     /// Once, when a synth is created.
     Once,

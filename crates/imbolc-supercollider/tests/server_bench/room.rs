@@ -40,7 +40,7 @@ impl Room {
     /// A local session with this state, that sounds.
     pub fn open(state: StudioState) -> Option<Self> {
         let room = Self::starting(state, Bench::alone(256)?);
-        room.until("the sound is there", 8.0, Self::sounds);
+        room.until("the sound is ready", 8.0, Self::sounds);
         Some(room)
     }
 
@@ -130,7 +130,7 @@ impl Room {
     /// Fails if the server complained, or was late all the time.
     #[track_caller]
     pub fn assert_quiet_server(&mut self) {
-        assert_eq!(self.notices(), ["the sound is there: JACK at 48000 Hz"]);
+        assert_eq!(self.notices(), ["the sound is ready: JACK at 48000 Hz"]);
         let SoundEngine::Sounding { late, .. } = self.studio.metering().engine else {
             panic!("{:?}", self.studio.metering().engine);
         };

@@ -42,6 +42,36 @@ fn of_2048_instruments_256_sound_at_a_time() {
 }
 
 #[test]
+fn thousand_notes_at_one_time_leave_nothing() {
+    let mut stage = crowd(250);
+    let keys: Vec<_> = (1..=250).flat_map(|id| [40, 50, 60, 70].map(|key| (id, key))).collect();
+    let event = |on: bool, (id, key): (u32, u8), time| {
+        let (instrument, pitch) = (InstrumentId(id), Pitch::of(key));
+        let velocity = Velocity::of(100);
+        let what = if on {
+            PlaybackEvent::NoteOn { instrument, pitch, velocity }
+        } else {
+            PlaybackEvent::NoteOff { instrument, pitch }
+        };
+        Played { time, tick: Ticks::of(0), pass: 0, what }
+    };
+    // The second time, they end in the microsecond in which they begin.
+    for length in [100, 0] {
+        let events = |on| keys.iter().map(|key| event(on, *key, stage.now)).collect::<Vec<_>>();
+        let [begin, end] = [events(true), events(false)];
+        stage.call(begin, false);
+        stage.wait(millis(length));
+        if length > 0 {
+            assert_eq!(stage.server.voices().count(), MAX_VOICES);
+        }
+        let now = stage.now;
+        stage.call(end.into_iter().map(|own| Played { time: now, ..own }).collect(), false);
+        stage.wait(millis(5_000));
+        stage.assert_at_rest();
+    }
+}
+
+#[test]
 fn strip_that_has_rung_out_goes_first() {
     let mut stage = crowd(300);
     for id in 1..=MAX_STRIPS as u32 {
@@ -64,6 +94,26 @@ fn strip_that_has_rung_out_goes_first() {
     stage.wait(millis(100));
     assert!(!stage.has_strip(InstrumentId(77)));
     assert!(stage.has_strip(InstrumentId(299)));
+}
+
+#[test]
+fn strip_of_a_voice_that_rings_stays_longer_than_a_quiet_one() {
+    let mut stage = crowd(300);
+    let (ringing, quiet) = (InstrumentId(1), InstrumentId(2));
+    stage.set(ringing, InstrumentSetting::Amp(EnvelopeSetting::Release(Seconds::of(60.0))));
+    for id in 1..=MAX_STRIPS as u32 {
+        stage.note_on(InstrumentId(id), 60);
+    }
+    stage.wait(millis(100));
+    stage.note_off(ringing, 60);
+    stage.note_off(quiet, 60);
+    while stage.sequencer.server.strips[&quiet].quiet_at.is_none() {
+        stage.wait(millis(10));
+    }
+    stage.note_on(InstrumentId(300), 60);
+    stage.wait(millis(100));
+    assert!(stage.has_strip(ringing));
+    assert!(!stage.has_strip(quiet));
 }
 
 #[test]
