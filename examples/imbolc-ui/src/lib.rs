@@ -53,7 +53,12 @@ use std::{
 };
 
 use clap::Parser as _;
-use imbolc_net::{Dispatcher, Mode, dispatcher::Status, projects, util::log_lines::LogLines};
+use imbolc_net::{
+    Dispatcher, Mode,
+    dispatcher::{Events, Status},
+    projects,
+    util::log_lines::LogLines,
+};
 use imbolc_supercollider::doctor::{self, Finding};
 
 use crate::{
@@ -131,8 +136,10 @@ async fn launch(arguments: &Arguments, ending: &Ending) -> Result<ExitCode, Stri
                 terminal::say(format_args!("connecting to {address}…"));
             }
             let studio = open(arguments, mode).await?;
+            // At once: the earliest events say how this client joined and why nothing sounds.
+            let events = studio.events();
             let mut screen = terminal::take()?;
-            show(arguments, studio, &mut screen, event_loop::inputs(), ending).await
+            show(arguments, (studio, events), &mut screen, event_loop::inputs(), ending).await
         }
         #[cfg(feature = "mdns")]
         Start::Choose => browse_and_join(arguments, ending).await,
@@ -188,13 +195,11 @@ async fn open(arguments: &Arguments, mode: Mode) -> Result<Arc<dyn Dispatcher>, 
 /// Shows the studio until it ends, then restores the terminal.
 async fn show(
     arguments: &Arguments,
-    studio: Arc<dyn Dispatcher>,
+    (studio, events): (Arc<dyn Dispatcher>, Events),
     screen: &mut terminal::Screen,
     inputs: Receiver<Input>,
     ending: &Ending,
 ) -> Result<ExitCode, String> {
-    // Subscribe first: the earliest events say how this client joined.
-    let events = studio.events();
     ending.attend(&studio);
     let presence = LanPresence::begin(arguments, &studio);
     let sound = mode::server_options(arguments);
@@ -291,7 +296,10 @@ async fn browse_and_join(arguments: &Arguments, ending: &Ending) -> Result<ExitC
     let chosen = lobby::choose(next, answers, join, &mut screen, &mut inputs).await;
     drop(client);
     match chosen {
-        Ok(Some(studio)) => show(arguments, studio, &mut screen, inputs, ending).await,
+        Ok(Some(studio)) => {
+            let events = studio.events();
+            show(arguments, (studio, events), &mut screen, inputs, ending).await
+        }
         quit => {
             ending.begin();
             terminal::restore();

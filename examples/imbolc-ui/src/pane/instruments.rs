@@ -207,7 +207,7 @@ impl InstrumentsPane {
             let bus = input.bus.and_then(|id| Some((id, view.studio().mixer.bus(id)?)));
             line.push_span(match bus {
                 Some((id, bus)) => format!("  plays bus {id} {}", bus.name),
-                None => "  plays no bus: “:input 1” chooses one".into(),
+                None => "  no bus: “:input 1”".into(),
             });
         }
         if let Some(missing) = samples::missing_files(id, view) {

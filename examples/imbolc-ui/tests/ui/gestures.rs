@@ -178,6 +178,8 @@ const OTHERS: &[&str] = &[
     "play",
     "stop",
     "goto 2",
+    "input 1",
+    "sidechain 1",
     "chain off",
     "region 1 5",
     "own 1,2",
