@@ -173,6 +173,9 @@ pub fn missing_files(id: InstrumentId, view: &View) -> Option<String> {
 /// If it is no WAV file, too long, or cannot be copied; the message is one line.
 pub fn import(file: &Path, samples: &Path, slot: SampleSlot) -> Result<JobDone, String> {
     let failed = |why: &dyn Display| format!("{}: {why}", file.display());
+    if !file.is_file() {
+        return Err(failed(&"no such file"));
+    }
     let chosen = content_of(file).map_err(|error| failed(&error))?;
     for number in 1..=MAX_NUMBER {
         let name = numbered(chosen.name.as_str(), number);

@@ -245,6 +245,8 @@ fn unusable_samples_are_refused_in_one_line() {
         answer(&mut stage, &format!("sample {}", path(name)));
         let told = stage.wait_for_job();
         assert!(told[0].starts_with(&path(name)), "{told:?}");
+        let is_there = Path::new(&path(name)).is_file();
+        assert_eq!(told[0].ends_with(": no such file"), !is_there, "{told:?}");
     }
     for (command, refused) in [
         ("sample", "write the path of a WAV file"),
