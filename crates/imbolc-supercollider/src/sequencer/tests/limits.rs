@@ -170,6 +170,29 @@ fn released_voice_goes_first_then_the_quietest() {
 }
 
 #[test]
+fn voice_that_is_over_makes_room_before_one_that_rings() {
+    let mut stage = crowd(10);
+    let (ringing, short) = (InstrumentId(8), InstrumentId(9));
+    for (id, seconds) in [(ringing, 5.0), (short, 0.05)] {
+        let release = EnvelopeSetting::Release(Seconds::of(seconds));
+        stage.set(id, InstrumentSetting::Amp(release));
+        stage.note_on(id, 60);
+    }
+    for n in 2..MAX_VOICES {
+        stage.note_on(InstrumentId(1 + n as u32 / 100), (n % 100) as u8);
+    }
+    stage.wait(millis(100));
+    for id in [ringing, short] {
+        stage.note_off(id, 60);
+        stage.wait(millis(100));
+    }
+    let before = stage.server.log.len();
+    stage.note_on(InstrumentId(7), 100);
+    stage.wait(millis(50));
+    assert_eq!(stage.server.count("/n_set", before), 0, "no voice is cut");
+}
+
+#[test]
 fn more_open_inputs_than_strips_do_not_fight() {
     let mut state = StudioState::default();
     for id in 1..=MAX_STRIPS as u32 + 2 {
