@@ -171,6 +171,14 @@ pub fn project_notice(from: &StudioState, to: &StudioState) -> Option<Result<Str
     }
 }
 
+/// Whether the latest project action has replaced the whole session.
+#[must_use]
+pub fn is_replaced(studio: &StudioState) -> bool {
+    use ProjectAction::{Load, New, Recover, RestoreCheckpoint};
+    let ProjectNotice::Done(done) = &studio.projects.notice else { return false };
+    matches!(done, New | Load(_) | RestoreCheckpoint(_) | Recover(_))
+}
+
 /// That an earlier program has kept unsaved work, and how to bring it back.
 #[must_use]
 pub fn kept_work(studio: &StudioState) -> Option<String> {

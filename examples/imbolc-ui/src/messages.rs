@@ -332,7 +332,12 @@ impl MessageLog {
     fn record_changes(&mut self, now: &Arc<NetworkState>, me: &Identity) {
         let old = std::mem::replace(&mut self.reported, Arc::clone(now));
         match describe::project_notice(&old.model, &now.model) {
-            Some(Ok(done)) => self.push(Tone::Good, done),
+            Some(Ok(done)) => {
+                self.push(Tone::Good, done);
+                if describe::is_replaced(&now.model) {
+                    return;
+                }
+            }
             Some(Err(failed)) => self.push(Tone::Bad, failed),
             None => {}
         }

@@ -36,8 +36,8 @@ use self::{
 use crate::{
     model::{EngineOutput, EngineWorker},
     studio::{
-        KeyHold, Metering, NetworkAction, NoteValue, Studio, StudioEffect, StudioState, Target,
-        TransportReport,
+        KeyHold, Metering, NetworkAction, NoteValue, Studio, StudioEffect, StudioNotice,
+        StudioState, Target, TransportReport,
     },
     util::{
         quantity::{Amount, Decibels, Ticks},
@@ -125,6 +125,8 @@ pub struct SilentEngine {
     metering: Metering,
     /// The actions that the next `advance` returns.
     actions: Vec<NetworkAction>,
+    /// The notices that the next `advance` returns.
+    notices: Vec<StudioNotice>,
 }
 
 /// The motion of the playhead.
@@ -163,6 +165,7 @@ impl SilentEngine {
             measured: None,
             metering,
             actions: Vec::new(),
+            notices: Vec::new(),
         }
     }
 }
@@ -302,6 +305,7 @@ impl SilentEngine {
                 }
                 self.performance.silence(now, sink);
                 self.measured = None;
+                self.notices.push(StudioNotice::Sound("panic: everything is silenced".into()));
             }
             StudioEffect::EndHeld(instrument) => self.performance.end_held(instrument, sink),
         }
@@ -336,8 +340,8 @@ impl SilentEngine {
         EngineOutput {
             actions,
             metering: self.metering.clone(),
+            notices: std::mem::take(&mut self.notices),
             next: self.pulse(),
-            ..EngineOutput::default()
         }
     }
 }

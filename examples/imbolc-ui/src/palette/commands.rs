@@ -11,10 +11,11 @@ mod sound_commands;
 use imbolc_net::{
     model::InstrumentId,
     studio::{
-        Action, BusId, BusSendSetting, BusSetting, ChainSetting, EffectKind, InstrumentSetting,
-        Layer, LayerAction, LayerGroupId, LayerGroupSetting, LoopRegion, MasterSetting,
-        MixerSetting, Name, NetworkAction, Output, PianoRollAction, ProjectAction, ProjectName,
-        SendsSetting, SessionSetting, SourceKind, SourceSetting, TimeSignature, TransportAction,
+        Action, BusId, BusInputSetting, BusSendSetting, BusSetting, ChainSetting,
+        CompressorSetting, Effect, EffectKind, EffectSetting, InstrumentSetting, Layer,
+        LayerAction, LayerGroupId, LayerGroupSetting, LoopRegion, MasterSetting, MixerSetting,
+        Name, NetworkAction, Output, PianoRollAction, ProjectAction, ProjectName, SendsSetting,
+        SessionSetting, Slot, Source, SourceKind, SourceSetting, TimeSignature, TransportAction,
         TuningSetting,
     },
     util::unit::UnreadableValue,
@@ -109,6 +110,23 @@ pub(super) const COMMANDS: &[Command] = commands! {
     "output" "master|BUS" "set the output of the selected instrument" [choices::outputs] => |output, view| {
         let output = if is_name(output, "master") { Output::Master } else { Output::Bus(BusId(parse_number(output, BUS)?)) };
         Ok(vec![Intent::set(selected_instrument(view)?, InstrumentSetting::Output(output))])
+    };
+    "input" "BUS|none" "set the bus that the selected bus input plays" [choices::optional_buses] => |bus, view| {
+        let (id, instrument) = view.selected().ok_or(NOTHING_SELECTED)?;
+        let Source::BusInput(_) = instrument.source else {
+            return Err("this instrument plays no bus: “:source bus input” makes it".into());
+        };
+        let input = SourceSetting::BusInput(BusInputSetting::Bus(bus_or_none(bus, view)?));
+        Ok(vec![Intent::set(id, InstrumentSetting::Source(input))])
+    };
+    "sidechain" "BUS|none" "set the bus that drives the compressor of the selected instrument" [choices::optional_buses] => |bus, view| {
+        let (id, instrument) = view.selected().ok_or(NOTHING_SELECTED)?;
+        let is_compressor = |slot: &&Slot| matches!(slot.effect, Effect::Compressor(_));
+        let slot = instrument.chain.slots().iter().find(is_compressor);
+        let slot = slot.ok_or("no compressor here: “:effect compressor” adds one")?.id;
+        let side_chain = CompressorSetting::SideChain(bus_or_none(bus, view)?);
+        let chain = ChainSetting::Effect(slot, EffectSetting::Compressor(side_chain));
+        Ok(vec![Intent::set(id, InstrumentSetting::Chain(chain))])
     };
     "bus" "NAME" "add a bus" => |name, view| {
         single(MixerSetting::AddBus(view.studio().mixer.free_id(), parse_name(name)?))
@@ -278,6 +296,16 @@ pub(super) fn command_named(name: &str) -> Option<&'static Command> {
 pub(super) fn commands_like(start: &str) -> impl Iterator<Item = &'static Command> {
     let start = start.to_lowercase();
     COMMANDS.iter().filter(move |command| command.name.starts_with(&*start))
+}
+
+/// A bus, or `none`.
+fn bus_or_none(bus: &str, view: &View) -> Result<Option<BusId>, String> {
+    if is_name(bus, "none") {
+        return Ok(None);
+    }
+    let bus = BusId(parse_number(bus, BUS)?);
+    view.studio().mixer.bus(bus).ok_or(NO_BUS)?;
+    Ok(Some(bus))
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "every command returns a result")]

@@ -8,7 +8,7 @@ use imbolc_net::{
     model::{DirtyFlags, InstrumentId},
     studio::{
         Action, Added, Device, Instrument, InstrumentParameter, InstrumentSetting, SelectionAction,
-        Target,
+        Source, Target,
     },
     util::text::{fitted, padded},
 };
@@ -203,6 +203,13 @@ impl InstrumentsPane {
         let heading = format!("{id} {}", instrument.name);
         let hint = if self.on_knobs { "+ - change  Enter type  Esc back" } else { "→ change" };
         let mut line = Line::styled(heading, theme::HEADING);
+        if let Source::BusInput(input) = &instrument.source {
+            let bus = input.bus.and_then(|id| Some((id, view.studio().mixer.bus(id)?)));
+            line.push_span(match bus {
+                Some((id, bus)) => format!("  plays bus {id} {}", bus.name),
+                None => "  plays no bus: “:input 1” chooses one".into(),
+            });
+        }
         if let Some(missing) = samples::missing_files(id, view) {
             line.push_span(Span::styled(format!("  {missing}"), theme::ERROR));
         } else {

@@ -1,11 +1,15 @@
 //! The session pane: what its keys do, and what it shows.
 
+use std::sync::Arc;
+
 use imbolc_net::{
+    Event,
+    model::DirtyFlags,
     protocol::Refusal,
     studio::{
         ClickSetting, HumaniseSetting, Key, LoopRegion, MidiMapSetting, Name, NetworkAction,
-        NoteValue, Pane, ProjectAction, ProjectName, Scale, SessionSetting, StudioState,
-        TimeSignature, TransportAction, TuningSetting, TuningSystem,
+        NoteValue, Pane, ProjectAction, ProjectName, ProjectNotice, Scale, SessionSetting,
+        StudioState, TimeSignature, TransportAction, TuningSetting, TuningSystem,
     },
     util::quantity::{Amount, Bpm, ConcertPitch, CountIn, Decibels, MidiChannel, Ticks},
 };
@@ -167,4 +171,18 @@ fn new_session_shows_defaults() {
     for shown in ["not saved yet", "nothing yet", "SynthDefs     none"] {
         assert!(screen.contains(shown), "{shown}: {screen}");
     }
+}
+
+/// What was there before is gone: its differences say nothing.
+#[test]
+fn loading_a_project_is_one_message() {
+    let mut stage = Stage::new(Scene::Hosting);
+    let name = ProjectName::new("song").expect("a name");
+    stage.replace_state(|studio| {
+        Arc::make_mut(&mut studio.session).tempo = Bpm::of(90.0);
+        Arc::make_mut(&mut studio.projects).notice = ProjectNotice::Done(ProjectAction::Load(name));
+    });
+    stage.emit(Event::Changed(DirtyFlags::ALL));
+    let screen = stage.screen();
+    assert!(screen.contains("loaded “song”") && !screen.contains("tempo 90"), "{screen}");
 }

@@ -5,10 +5,11 @@ use std::{fs, ops::ControlFlow, path::Path, time::Duration};
 use imbolc_net::{
     model::Model as _,
     studio::{
-        BusId, BusSetting, ChainSetting, ChopperSetting, Content, ContentHash, ConvolutionSetting,
-        DrumAction, DrumSetting, EffectKind, EffectSetting, InstrumentAction, InstrumentSetting,
-        MixerSetting, Name, NetworkAction, PadSetting, PadSound, SamplerSetting, SlotId,
-        SourceKind, SourceSetting, Studio, StudioState,
+        BusId, BusInputSetting, BusSetting, ChainSetting, ChopperSetting, CompressorSetting,
+        Content, ContentHash, ConvolutionSetting, DrumAction, DrumSetting, EffectKind,
+        EffectSetting, InstrumentAction, InstrumentSetting, MixerSetting, Name, NetworkAction,
+        PadSetting, PadSound, SamplerSetting, SlotId, SourceKind, SourceSetting, Studio,
+        StudioState,
     },
     util::quantity::PadNumber,
 };
@@ -279,6 +280,38 @@ fn missing_file_is_shown_on_its_instrument() {
     // Guests do not have the files.
     let mut guest = Stage::with_studio(Scene::Joined, studio);
     assert!(guest.screen().contains("1 Bass  kick.wav  → change"), "{}", guest.screen());
+}
+
+#[test]
+fn bus_input_and_side_chain_are_chosen_by_command() {
+    let source = SourceSetting::Kind(SourceKind::BusInput);
+    let add = ChainSetting::Add(SlotId(9), EffectKind::Compressor, u8::MAX);
+    let mut stage = Stage::with_studio(
+        Scene::Local,
+        with(&[set(InstrumentSetting::Source(source)), set(InstrumentSetting::Chain(add))]),
+    );
+    assert!(stage.screen().contains("plays no bus: “:input 1” chooses one"));
+    for (bus, chosen) in [("1", Some(BusId(1))), ("none", None)] {
+        answer(&mut stage, &format!("input {bus}"));
+        answer(&mut stage, &format!("sidechain {bus}"));
+        let input = SourceSetting::BusInput(BusInputSetting::Bus(chosen));
+        let side_chain = EffectSetting::Compressor(CompressorSetting::SideChain(chosen));
+        let actions = [
+            set(InstrumentSetting::Source(input)),
+            set(InstrumentSetting::Chain(ChainSetting::Effect(SlotId(9), side_chain))),
+        ];
+        assert_eq!(stage.dispatched(), actions);
+    }
+    for (command, refused) in [("input 7", "no such bus"), ("sidechain hall", "bus")] {
+        let screen = answer(&mut stage, command);
+        assert!(screen.contains(refused), "{command}: {screen}");
+    }
+    stage.press("]");
+    for (command, refused) in [("input 1", "plays no bus"), ("sidechain 1", "no compressor here")] {
+        let screen = answer(&mut stage, command);
+        assert!(screen.contains(refused), "{command}: {screen}");
+    }
+    assert_eq!(stage.dispatched(), []);
 }
 
 #[test]

@@ -205,6 +205,7 @@ fn panic_cuts_everything_and_the_playhead_goes_on() {
     assert_eq!(log.len(), 4, "a held key, an arpeggio, a note and a pad: {log:?}");
     assert_eq!(rig.engine.metering.peaks, [Decibels::MIN; 2]);
     assert!(rig.state.instruments.iter().all(|(_, own)| own.sounding.is_empty()));
+    assert_eq!(rig.notices, [StudioNotice::Sound("panic: everything is silenced".into())]);
     let recorded = rig.state.piano_roll.track(BASS).unwrap().note(Ticks::MIN, Pitch::of(60));
     assert_eq!(recorded.map(|note| note.length), Some(NoteLength::of(480)));
 

@@ -52,12 +52,15 @@ struct Rig {
     engine: SilentEngine,
     /// The events since they were last taken.
     log: Vec<Played>,
+    /// What the engine said.
+    notices: Vec<StudioNotice>,
 }
 
 impl Rig {
     fn new() -> Self {
         let (now, state) = (Timestamp::ZERO, StudioState::starter());
-        Self { now, state, engine: SilentEngine::default(), log: Vec::new() }
+        let (log, notices) = (Vec::new(), Vec::new());
+        Self { now, state, engine: SilentEngine::default(), log, notices }
     }
 
     fn act(&mut self, action: &NetworkAction) {
@@ -72,18 +75,20 @@ impl Rig {
     }
 
     fn reset(&mut self) {
-        let Self { now, state, engine, log } = self;
+        let Self { now, state, engine, log, .. } = self;
         engine.reset_into(*now, state, &mut |played| log.push(played));
     }
 
     fn perform(&mut self, effect: StudioEffect) {
-        let Self { now, state, engine, log } = self;
+        let Self { now, state, engine, log, .. } = self;
         engine.perform_into(*now, state, effect, &mut |played| log.push(played));
     }
 
     fn advance(&mut self) {
-        let Self { now, state, engine, log } = self;
-        for report in engine.advance_into(*now, state, &mut |played| log.push(played)).actions {
+        let Self { now, state, engine, log, notices } = self;
+        let output = engine.advance_into(*now, state, &mut |played| log.push(played));
+        notices.extend(output.notices);
+        for report in output.actions {
             self.act(&report);
         }
     }

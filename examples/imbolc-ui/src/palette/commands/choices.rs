@@ -55,6 +55,10 @@ pub(super) fn outputs(view: &View) -> Vec<Choice> {
     with("master", buses(view))
 }
 
+pub(super) fn optional_buses(view: &View) -> Vec<Choice> {
+    with("none", buses(view))
+}
+
 pub(super) fn groups(view: &View) -> Vec<Choice> {
     let groups = view.studio().mixer.layer_groups();
     groups.map(|(id, group)| (id.to_string(), group.name.to_string())).collect()
