@@ -124,13 +124,13 @@ fn released_voice_goes_first_then_the_quietest() {
     stage.set(released, InstrumentSetting::Amp(EnvelopeSetting::Release(Seconds::of(5.0))));
     stage.set(decaying, InstrumentSetting::Amp(EnvelopeSetting::Sustain(Amount::of(0.0))));
     stage.set(decaying, InstrumentSetting::Amp(EnvelopeSetting::Decay(Seconds::of(0.2))));
-    stage.note_on(decaying, 60);
     stage.note_on(released, 60);
     stage.note_on(released, 61);
     for n in 0..MAX_VOICES - 3 {
         let (id, pitch) = key(n);
         stage.note_on(id, pitch);
     }
+    stage.note_on(decaying, 60);
     stage.wait(millis(300));
     assert_eq!(stage.server.voices().count(), MAX_VOICES);
     let gates = |stage: &Stage| -> Vec<i32> {
