@@ -93,3 +93,14 @@ fn key_held_for_long_waits_for_the_definitions_of_a_new_server() {
     stage.wait(millis(400));
     assert_eq!(stage.voices_of(LEAD), 1);
 }
+
+#[test]
+fn silence_gives_the_numbers_of_strips_back() {
+    let mut stage = Stage::new();
+    for _ in 0..600 {
+        stage.note_on(LEAD, 60);
+        stage.wait(millis(5));
+        assert!(stage.has_strip(LEAD));
+        stage.sequencer.silence(stage.now, &mut stage.server);
+    }
+}
