@@ -19,12 +19,12 @@ use imbolc_net::{
     model::InstrumentId,
     studio::{
         ArrangementSetting, AtEnd, AutomationAction, BusId, ChainSetting, ChainedPatterns,
-        ClickSetting, ClipAction, ClipId, ConvolutionSetting, Curve, DrumAction, DrumSetting,
-        EffectKind, EffectSetting, EnvelopeSetting, FilterKind, FilterSetting, InstrumentParameter,
-        InstrumentSetting, LoopRegion, MixerSetting, NetworkAction, PadSetting, PadSound,
-        PatternId, PatternSetting, PianoRollAction, PlacementAction, PlacementId, PlayMode, Point,
-        SessionSetting, SlotId, SourceKind, Step, StudioState, Target, TrackSetting,
-        TransportAction,
+        ClickParameter, ClickSetting, ClipAction, ClipId, ConvolutionSetting, Curve, DrumAction,
+        DrumSetting, EffectKind, EffectSetting, EnvelopeSetting, FilterKind, FilterSetting,
+        InstrumentParameter, InstrumentSetting, LoopRegion, MixerSetting, NetworkAction,
+        PadSetting, PadSound, PatternId, PatternSetting, PianoRollAction, PlacementAction,
+        PlacementId, PlayMode, Point, SessionParameter, SessionSetting, SlotId, SourceKind, Step,
+        StudioState, Target, TrackSetting, TransportAction,
     },
     util::quantity::{
         Amount, CountIn, Decibels, Hertz, NoteLength, PadNumber, Pitch, Seconds, StepNumber, Ticks,
@@ -199,6 +199,11 @@ fn neither_click_nor_loop_is_rendered() {
     let Some(plain) = Recording::of(&state, |_| {}) else { return };
     for setting in [ClickSetting::On(true), ClickSetting::CountIn(CountIn::of(2))] {
         act(&mut state, NetworkAction::Session(SessionSetting::Click(setting)));
+    }
+    let target = Target::Session(SessionParameter::Click(ClickParameter::On));
+    let off = Point { tick: Ticks::of(0), value: Amount::of(0.0), curve: Curve::Linear };
+    for action in [AutomationAction::Add, AutomationAction::Put(off)] {
+        act(&mut state, NetworkAction::Automation(target, action));
     }
     let region = LoopRegion::new(Ticks::of(0), Ticks::of(480)).unwrap();
     for action in [

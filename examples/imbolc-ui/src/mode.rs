@@ -19,6 +19,7 @@ use crate::cli::{Arguments, EngineChoice};
 
 /// How the program starts.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "one value, made once")]
 pub enum Start {
     /// Show the studio.
     Play(Mode),

@@ -187,3 +187,39 @@ impl Output for Score {
         Some(spectrum)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bundles_are_written_in_order_and_never_into_the_past() {
+        let (mut score, mut file) = (Score::new(48_000), Vec::new());
+        let send = |score: &mut Score, sample, name| {
+            score.send_at(sample, vec![commands::plain(name)]);
+        };
+        send(&mut score, 6_400, "/c");
+        send(&mut score, 640, "/a");
+        send(&mut score, 640, "/b");
+        score.write_until(5_000, &mut file).unwrap();
+        send(&mut score, 64, "/late");
+        score.finish(9_600, &mut file).unwrap();
+
+        let (mut rest, mut written) = (&*file, Vec::new());
+        while let Some((length, others)) = rest.split_first_chunk() {
+            let (bundle, others) = others.split_at(u32::from_be_bytes(*length) as usize);
+            let Ok((_, OscPacket::Bundle(bundle))) = rosc::decoder::decode_udp(bundle) else {
+                panic!("no bundle")
+            };
+            let blocks = f64::from(bundle.timetag.fractional) / 2_f64.powi(32) * 750.0;
+            let name = bundle.content.first().map(|packet| match packet {
+                OscPacket::Message(message) => message.addr.clone(),
+                OscPacket::Bundle(_) => panic!("a bundle in a bundle"),
+            });
+            written.push((blocks.floor(), name.unwrap_or_default()));
+            rest = others;
+        }
+        let expected = [(10.0, "/a"), (10.0, "/b"), (78.0, "/late"), (100.0, "/c"), (150.0, "")];
+        assert_eq!(written, expected.map(|(block, name)| (block, name.to_owned())));
+    }
+}

@@ -348,7 +348,6 @@ impl Sequencer {
         let mut silent = Vec::new();
         for (id, strip) in &mut self.server.strips {
             if sounding.contains(id) {
-                strip.quiet_at = None;
                 continue;
             }
             let tail =

@@ -101,7 +101,7 @@ fn doctor_fails_without_scsynth_and_says_what_to_install() {
 
 /// Its reader is gone, as after `| head -1`.
 #[test]
-fn what_nobody_reads_is_no_panic() {
+fn closed_output_is_no_panic() {
     let (reader, writer) = std::io::pipe().expect("a pipe");
     drop(reader);
     let mut program = std::process::Command::new(PROGRAM);

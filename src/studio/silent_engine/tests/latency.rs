@@ -338,6 +338,19 @@ proptest! {
     }
 }
 
+#[test]
+fn tempo_set_at_the_start_is_heard_from_there() {
+    let mut rig = Rig::heard_after(100);
+    rig.transport(TransportAction::Play);
+    rig.tempo(240.0);
+    rig.wait(500);
+    rig.strike(40);
+    rig.wait(200);
+    rig.release(40);
+    // 400 ms at 240 bpm.
+    assert_eq!(rig.recorded(), [(768, 40, 384)]);
+}
+
 /// A server of sound is there later than the engine, with a latency of its own.
 #[test]
 fn latency_that_changes_counts_from_then_on() {

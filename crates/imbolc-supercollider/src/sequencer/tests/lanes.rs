@@ -138,3 +138,19 @@ fn lane_of_a_gain_is_one_message() {
         assert!(gains.into_iter().zip(expected).all(near), "{parameter:?}: {gains:?}");
     }
 }
+
+#[test]
+fn lane_of_a_solo_silences_the_others() {
+    let mut stage = filtered();
+    stage.note_on(BASS, 40);
+    let target = Target::Instrument(LEAD, InstrumentParameter::Solo);
+    stage.act(NetworkAction::Automation(target, AutomationAction::Add));
+    moved(&mut stage, target, 1.0, millis(1));
+    stage.wait(millis(40));
+    let gain = |id| {
+        let fader = stage.fader(StripId::Instrument(id)).unwrap();
+        stage.server.parameter(fader, 0)
+    };
+    assert!(gain(LEAD) > 0.1);
+    assert_eq!(gain(BASS), 0.0);
+}

@@ -124,13 +124,13 @@ fn released_voice_goes_first_then_the_quietest() {
     stage.set(released, InstrumentSetting::Amp(EnvelopeSetting::Release(Seconds::of(5.0))));
     stage.set(decaying, InstrumentSetting::Amp(EnvelopeSetting::Sustain(Amount::of(0.0))));
     stage.set(decaying, InstrumentSetting::Amp(EnvelopeSetting::Decay(Seconds::of(0.2))));
-    stage.note_on(decaying, 60);
     stage.note_on(released, 60);
     stage.note_on(released, 61);
     for n in 0..MAX_VOICES - 3 {
         let (id, pitch) = key(n);
         stage.note_on(id, pitch);
     }
+    stage.note_on(decaying, 60);
     stage.wait(millis(300));
     assert_eq!(stage.server.voices().count(), MAX_VOICES);
     let gates = |stage: &Stage| -> Vec<i32> {
@@ -167,6 +167,29 @@ fn released_voice_goes_first_then_the_quietest() {
     }
     stage.wait(millis(8_000));
     stage.assert_at_rest();
+}
+
+#[test]
+fn voice_that_is_over_makes_room_before_one_that_rings() {
+    let mut stage = crowd(10);
+    let (ringing, short) = (InstrumentId(8), InstrumentId(9));
+    for (id, seconds) in [(ringing, 5.0), (short, 0.05)] {
+        let release = EnvelopeSetting::Release(Seconds::of(seconds));
+        stage.set(id, InstrumentSetting::Amp(release));
+        stage.note_on(id, 60);
+    }
+    for n in 2..MAX_VOICES {
+        stage.note_on(InstrumentId(1 + n as u32 / 100), (n % 100) as u8);
+    }
+    stage.wait(millis(100));
+    for id in [ringing, short] {
+        stage.note_off(id, 60);
+        stage.wait(millis(100));
+    }
+    let before = stage.server.log.len();
+    stage.note_on(InstrumentId(7), 100);
+    stage.wait(millis(50));
+    assert_eq!(stage.server.count("/n_set", before), 0, "no voice is cut");
 }
 
 #[test]

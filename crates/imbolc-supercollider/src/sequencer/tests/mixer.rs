@@ -243,3 +243,16 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn buses_come_and_go_more_often_than_there_are_numbers() {
+    let mut stage = Stage::new();
+    for _ in 0..70 {
+        let bus = stage.add_bus(1);
+        stage.wait(millis(50));
+        assert!(stage.fader(StripId::Bus(bus)).is_some());
+        stage.mixer(MixerSetting::DeleteBus(bus));
+        stage.wait(millis(50));
+    }
+    stage.assert_at_rest();
+}

@@ -1,11 +1,12 @@
 //! Notes and pads: how they begin and end.
 
 use imbolc_net::studio::{
-    Content, ContentHash, DrumAction, DrumSetting, EnvelopeSetting, PadSetting, PadSound,
+    ChopperSetting, Content, ContentHash, DrumAction, DrumSetting, EnvelopeSetting, PadSetting,
+    PadSound, Slice, SliceId,
 };
-use imbolc_net::util::quantity::Seconds;
+use imbolc_net::util::quantity::{Amount, Seconds};
 
-use super::*;
+use super::{server::text, *};
 
 #[test]
 fn note_creates_strip_then_voice() {
@@ -137,6 +138,35 @@ fn slow_pad_keeps_its_strip_to_the_end() {
     assert_eq!(stage.voices_of(KIT), 1, "two octaves lower, it is four times as long");
     stage.wait(millis(2_000));
     stage.assert_at_rest();
+}
+
+#[test]
+fn slice_that_is_moved_is_heard_at_the_next_strike() {
+    let mut stage = Stage::new();
+    let digest = ContentHash([1; 16]);
+    stage.server.files.insert(digest);
+    let slice = |start| {
+        let slice = Slice::new(Amount::of(start), Amount::of(1.0)).unwrap();
+        DrumSetting::Chopper(ChopperSetting::Put(SliceId(1), slice))
+    };
+    let content = Content { name: Name::default(), digest };
+    let sound = PadSetting::Sound(PadSound::Slice(SliceId(1)));
+    for setting in [
+        DrumSetting::Chopper(ChopperSetting::Sample(Some(content))),
+        slice(0.5),
+        DrumSetting::Pad(PadNumber::of(0), sound),
+    ] {
+        stage.act(NetworkAction::Drums(KIT, DrumAction::Set(setting)));
+    }
+    stage.strike_pad(0, 0);
+    let before = stage.server.log.len();
+    stage.act(NetworkAction::Drums(KIT, DrumAction::Set(slice(0.25))));
+    stage.wait(millis(40));
+    let changes = stage.server.log[before..].iter().map(|(_, message)| text(message));
+    assert_eq!(
+        changes.filter(|own| own.starts_with("/c_setn") && own.ends_with(" 0.25")).count(),
+        1
+    );
 }
 
 #[test]

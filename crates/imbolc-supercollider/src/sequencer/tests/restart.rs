@@ -69,3 +69,38 @@ fn silence_cuts_all_and_play_goes_on() {
     stage.wait(millis(5_000));
     stage.assert_at_rest();
 }
+
+#[test]
+fn what_was_silenced_does_not_sound_again() {
+    let mut stage = Stage::new();
+    stage.press(LEAD, 60);
+    stage.wait(millis(100));
+    stage.sequencer.silence(stage.now, &mut stage.server);
+    restart(&mut stage);
+    stage.wait(millis(100));
+    assert_eq!(stage.server.voices().count(), 0);
+}
+
+#[test]
+fn key_held_for_long_waits_for_the_definitions_of_a_new_server() {
+    let mut stage = Stage::new();
+    stage.press(LEAD, 60);
+    stage.wait(millis(3_000));
+    stage.sequencer.end();
+    stage.server = ServerModel::new(millis(200));
+    stage.server.run_to(stage.now);
+    stage.sequencer.begin(stage.now, &mut stage.server);
+    stage.wait(millis(400));
+    assert_eq!(stage.voices_of(LEAD), 1);
+}
+
+#[test]
+fn silence_gives_the_numbers_of_strips_back() {
+    let mut stage = Stage::new();
+    for _ in 0..600 {
+        stage.note_on(LEAD, 60);
+        stage.wait(millis(5));
+        assert!(stage.has_strip(LEAD));
+        stage.sequencer.silence(stage.now, &mut stage.server);
+    }
+}

@@ -204,7 +204,11 @@ impl ServerModel {
             "/g_freeAll" => {
                 self.groups[&int(0)].clone().into_iter().for_each(|id| self.remove(id));
             }
-            "/clearSched" => self.pending.clear(),
+            "/clearSched" => {
+                self.pending.clear();
+                // Everything is freed, and all blocks are given out anew.
+                self.sizes.clear();
+            }
             "/c_setn" => {
                 for (offset, value) in args[2..].iter().enumerate() {
                     self.buses[int(0) as usize + offset] = value.clone().float().unwrap();

@@ -180,6 +180,24 @@ fn strip_number_rests_before_it_is_used_again() {
 }
 
 #[test]
+fn strip_stays_until_its_effects_have_rung_out() {
+    let mut stage = Stage::new();
+    stage.chain(LEAD, ChainSetting::Add(slot(1), EffectKind::Delay, 0));
+    stage.note_on(LEAD, 60);
+    stage.wait(millis(100));
+    stage.note_off(LEAD, 60);
+    stage.wait(millis(2_500));
+    assert!(stage.has_strip(LEAD), "it echoes");
+    // What is bypassed does not ring.
+    stage.chain(LEAD, ChainSetting::Bypass(slot(1), true));
+    stage.note_on(LEAD, 60);
+    stage.wait(millis(100));
+    stage.note_off(LEAD, 60);
+    stage.wait(millis(2_500));
+    assert!(!stage.has_strip(LEAD));
+}
+
+#[test]
 fn meters_of_a_strip_that_goes_are_silent() {
     for panic in [false, true] {
         let mut stage = Stage::new();
