@@ -7,7 +7,7 @@ fn late_calls_do_not_move_notes() {
     let mut rig = Rig::with([note(0, 60, 480), note(480, 60, 240), note(480, 64, 960)]);
     rig.transport(TransportAction::Play);
     rig.now = rig.now + Duration::from_secs(3);
-    let Rig { now, state, engine, log } = &mut rig;
+    let Rig { now, state, engine, log, .. } = &mut rig;
     assert_eq!(engine.advance_into(*now, state, &mut |played| log.push(played)).actions, []);
     let expected = [
         (0, 60, true),
