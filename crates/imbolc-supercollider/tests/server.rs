@@ -405,7 +405,7 @@ fn files_are_read_from_any_path_and_a_new_directory() {
 }
 
 #[test]
-fn the_server_reads_and_writes_no_other_files() {
+fn the_server_refuses_paths_outside_of_the_samples() {
     let Some(mut bench) = Bench::start(256) else { return };
     let outside = bench.samples().parent().unwrap().join("outside.wav");
     bench.until(4.0, is_up);

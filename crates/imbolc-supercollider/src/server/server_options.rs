@@ -39,7 +39,8 @@ pub const BUS_OF_SUPERVISOR: u32 = CONTROL_BUSES - 1;
 pub struct ServerOptions {
     /// The program; `None` looks for `scsynth` on `PATH`.
     pub scsynth: Option<PathBuf>,
-    /// The directory of samples; `None` finds none. The server reads no other file.
+    /// The directory of samples; `None` finds none. The server is told to read no other
+    /// directory, but `scsynth` 3.13 follows `..` out of it.
     pub samples: Option<PathBuf>,
 }
 
