@@ -5,7 +5,7 @@
 //! each flood takes a second; `IMBOLC_FLOOD_SECONDS=60` makes it a minute.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     env, fs,
     io::{Read, Write},
     net::{TcpListener, TcpStream},
@@ -71,8 +71,11 @@ const FLOODS: [(&str, Turn); 28] = [
         vec![state, json!({"Ping": {"nonce": 1, "clock": 0, "digest": digest}})]
     }),
     ("meterings", |turn| {
+        // As many strips as a metering can hold.
+        let strips: BTreeMap<u32, _> = (0..256).map(|id| (id, [turn % 256, 255])).collect();
         vec![json!({"Metering": {
             "playhead": turn % 1000, "tempo": 120.0, "playing": true, "peaks": [0.0, 0.0],
+            "instruments": strips, "buses": strips, "engine": "Starting",
         }})]
     }),
     ("acknowledgements without a state", |turn| {
