@@ -1,4 +1,4 @@
-//! Identifiers of 128 random bits: session tokens and session ids.
+//! Identifiers of 128 random bits: session tokens, session ids and instances.
 //!
 //! The caller provides the bytes: nothing here generates random numbers.
 
@@ -89,6 +89,33 @@ impl Serialize for SessionId {
 impl<'de> Deserialize<'de> for SessionId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserialize_hex(deserializer, "a session id").map(Self)
+    }
+}
+
+/// Identifies a running program among those of one installation. Together with the key
+/// of the installation it names the place of a client in a session.
+///
+/// In JSON it is a string of 32 hexadecimal digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct InstanceId([u8; 16]);
+
+impl InstanceId {
+    /// The instance of `bytes`, which must be random.
+    #[must_use]
+    pub const fn new(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+}
+
+impl Serialize for InstanceId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serialize_hex(&self.0, serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for InstanceId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserialize_hex(deserializer, "an instance").map(Self)
     }
 }
 
