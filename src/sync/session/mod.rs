@@ -18,7 +18,7 @@
 //! 3. For each connection that can take more, it calls
 //!    [`pull`](Session::pull), which is a change like any other.
 
-mod admission;
+mod joining;
 mod base_log;
 mod history;
 mod incoming;
@@ -39,7 +39,7 @@ use std::{
     time::Duration,
 };
 
-pub use admission::{Admission, Credentials, Rejected, checked_name};
+pub use joining::{Admission, Credentials, Rejected, checked_name};
 use base_log::BaseLog;
 use history::Take;
 pub use incoming::MessageOutcome;
