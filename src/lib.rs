@@ -66,6 +66,7 @@ pub mod model;
 mod open;
 pub mod projects;
 pub mod protocol;
+pub mod security;
 pub mod server;
 pub mod studio;
 pub mod sync;
