@@ -27,6 +27,9 @@ pub struct AdmissionConfig {
     /// How long a connection may take until its `Hello`, the first message of a code or
     /// its question, and how long an admitted one may take until its `Hello`. 5 s.
     pub handshake_timeout: Duration,
+    /// How many participants the session may have. 64. At most a quarter of the places
+    /// are kept for known keys.
+    pub places: u32,
 }
 
 impl Default for AdmissionConfig {
@@ -36,22 +39,26 @@ impl Default for AdmissionConfig {
             local_exemption: true,
             attended: true,
             handshake_timeout: Duration::from_secs(5),
+            places: 64,
         }
     }
 }
 
-/// Unfinished handshakes. Then one of the busiest address makes room.
+/// Unfinished handshakes of keys that are not known. Then one of the busiest address
+/// makes room.
 pub const MAX_HANDSHAKES: usize = 128;
+/// The same for keys that are known, from message 3 to the `Hello`.
+pub const MAX_KNOWN_HANDSHAKES: usize = 128;
 /// Answers to the first message of the channel, in any second. Each costs about a
 /// quarter of a millisecond, and they are evenly spaced, so that they delay nothing else.
 pub const MAX_ANSWERS: u32 = 200;
 /// The same for one address.
 pub const MAX_ANSWERS_OF_ADDRESS: usize = 20;
-/// Questions that wait for a person, one for each address.
+/// Questions to a person, one for each address and key.
 pub const MAX_QUESTIONS: usize = 8;
-/// How long a question waits.
+/// How long a question may take.
 pub const QUESTION_TIMEOUT: Duration = Duration::from_secs(60);
-/// Runs of the code at once.
+/// Runs of the code at once. Then one of the busiest address makes room.
 pub const MAX_RUNS: usize = 32;
 /// How long a run of the code may take.
 pub const RUN_TIMEOUT: Duration = Duration::from_secs(60);
@@ -60,7 +67,7 @@ pub const MAX_GUESSES: usize = 30;
 /// The same for one address.
 pub const MAX_GUESSES_OF_ADDRESS: usize = 5;
 /// Places of a session that are kept for known keys that are not present.
-pub const KEPT_PLACES: usize = 8;
+pub const KEPT_PLACES: u32 = 8;
 /// Keys that are remembered: known, admitted for a session, removed, or met.
 pub const MAX_KEYS: usize = 1024;
 /// How long a refused connection may stay open, to be told why.

@@ -21,7 +21,8 @@ pub enum AdmissionOutput {
     Evict(StrangerId),
     /// Close the connection at once: it took too long. It is forgotten.
     TimedOut(StrangerId),
-    /// Tell the person at the host that somebody wants to join.
+    /// Tell the person at the host that somebody wants to join. It comes again when the
+    /// stranger has said its name.
     Asked(JoinRequest),
     /// [`AdmissionControl::status`] has changed.
     Changed,

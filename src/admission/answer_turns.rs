@@ -21,7 +21,7 @@ pub(super) struct AnswerTurns {
 
 impl AnswerTurns {
     /// Which of those who are waiting is answered now, if any: one of the address that
-    /// was answered least in the last second, and of these the first that came.
+    /// was answered longest ago, and of these the first that came.
     pub(super) fn grant(
         &mut self,
         now: Timestamp,
@@ -33,26 +33,22 @@ impl AnswerTurns {
         if self.earliest() > now {
             return None;
         }
-        let counts = self.counts();
-        let count = |address| counts.get(address).copied().unwrap_or_default();
+        let turns = self.turns();
+        let turn = |address| turns.get(&address).copied().unwrap_or_default();
         let (_, id, address) = waiting
-            .map(|(id, address)| (count(&address), id, address))
-            .filter(|(count, ..)| *count < MAX_ANSWERS_OF_ADDRESS)
-            .min()?;
+            .map(|(id, address)| (turn(address), id, address))
+            .filter(|((_, count), ..)| *count < MAX_ANSWERS_OF_ADDRESS)
+            .min_by_key(|((last, _), id, _)| (*last, *id))?;
         self.given.push_back((now, address));
         Some(id)
     }
 
     /// When to try again, if somebody waits. It may be too early still.
-    pub(super) fn next(
-        &self,
-        mut waiting: impl Iterator<Item = PeerAddress>,
-    ) -> Option<Timestamp> {
+    pub(super) fn next(&self, mut waiting: impl Iterator<Item = PeerAddress>) -> Option<Timestamp> {
         let first = waiting.next()?;
-        let counts = self.counts();
-        let is_free = |address| {
-            counts.get(&address).is_none_or(|count| *count < MAX_ANSWERS_OF_ADDRESS)
-        };
+        let turns = self.turns();
+        let is_free =
+            |address| turns.get(&address).is_none_or(|(_, count)| *count < MAX_ANSWERS_OF_ADDRESS);
         if is_free(first) || waiting.any(is_free) {
             return Some(self.earliest());
         }
@@ -63,11 +59,14 @@ impl AnswerTurns {
         self.given.back().map_or(Timestamp::ZERO, |(at, _)| *at + SECOND / MAX_ANSWERS)
     }
 
-    fn counts(&self) -> BTreeMap<PeerAddress, usize> {
-        let mut counts = BTreeMap::new();
-        for (_, address) in &self.given {
-            *counts.entry(*address).or_default() += 1;
+    /// When each address was answered last, and how often in the last second.
+    fn turns(&self) -> BTreeMap<PeerAddress, (Timestamp, usize)> {
+        let mut turns = BTreeMap::new();
+        for (at, address) in &self.given {
+            let (last, count) = turns.entry(*address).or_default();
+            *last = *at;
+            *count += 1;
         }
-        counts
+        turns
     }
 }

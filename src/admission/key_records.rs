@@ -67,11 +67,7 @@ impl KeyRecords {
     pub(super) fn known(&self) -> impl Iterator<Item = KnownParticipant> {
         let known = |record: &KeyRecord| !record.is_removed && record.standing == Standing::Known;
         self.0.iter().filter(move |(_, record)| known(record)).map(|(key, record)| {
-            KnownParticipant {
-                key: *key,
-                name: record.name.clone(),
-                last_seen: record.last_seen,
-            }
+            KnownParticipant { key: *key, name: record.name.clone(), last_seen: record.last_seen }
         })
     }
 
@@ -98,8 +94,9 @@ impl KeyRecords {
 
     /// Until it is [admitted again](Self::restore), `key` is removed.
     pub(super) fn remove(&mut self, key: PublicKey, name: &str) {
-        let standing = self.standing(key).unwrap_or(Standing::Met);
-        let last_seen = self.0.get(&key).map_or(0, |record| record.last_seen);
+        let record = self.0.get(&key);
+        let standing = record.map_or(Standing::Met, |record| record.standing);
+        let last_seen = record.map_or(0, |record| record.last_seen);
         let name = name.to_owned();
         self.insert(key, KeyRecord { is_removed: true, standing, last_seen, name });
     }
@@ -119,7 +116,7 @@ impl KeyRecords {
     /// Whether a key other than `key` has, or had, a name that looks like `name`.
     pub(super) fn is_name_of_another(&self, name: &str, key: Option<PublicKey>) -> bool {
         let mut others = self.0.iter().filter(|(other, _)| Some(**other) != key);
-        others.any(|(_, record)| look_alike(&record.name, name))
+        !name.is_empty() && others.any(|(_, record)| look_alike(&record.name, name))
     }
 
     /// A record makes room only for one that is kept at least as long.

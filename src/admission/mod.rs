@@ -15,8 +15,9 @@
 //!    [`proven`](AdmissionControl::proven) when message 3 has arrived.
 //! 3. [`hello`](AdmissionControl::hello), [`begin_code`](AdmissionControl::begin_code)
 //!    and [`code_proof`](AdmissionControl::code_proof), or
-//!    [`ask`](AdmissionControl::ask), as the messages arrive. If one of them fails, the
-//!    connection ends with that reason.
+//!    [`ask`](AdmissionControl::ask), [`revealed`](AdmissionControl::revealed) and
+//!    [`introduced`](AdmissionControl::introduced), as the messages arrive. If one of
+//!    them fails, the connection ends with that reason.
 //! 4. [`joined`](AdmissionControl::joined) if the session accepts the `Hello`. The
 //!    connection is no stranger's any more.
 //! 5. After each change, [`poll`](AdmissionControl::poll) until it returns
@@ -37,20 +38,19 @@ use core::net::IpAddr;
 use std::{
     collections::{BTreeMap, VecDeque},
     fmt,
-    time::Duration,
 };
 
 pub use admission_config::{AdmissionConfig, AdmissionPolicy};
 use admission_config::{
-    CLOSING, KEPT_PLACES, MAX_HANDSHAKES, MAX_RUNS, PLAIN_STRANGER_FRAME, RUN_TIMEOUT,
+    KEPT_PLACES, MAX_HANDSHAKES, MAX_KNOWN_HANDSHAKES, MAX_RUNS, PLAIN_STRANGER_FRAME, RUN_TIMEOUT,
     STRANGER_FRAME,
 };
 pub use admission_output::{AdmissionOutput, AdmissionStatus, Admitted};
 use answer_turns::AnswerTurns;
 use code_guard::CodeGuard;
 pub use code_guard::CodePause;
+use key_records::KeyRecords;
 pub use key_records::KnownParticipant;
-use key_records::{KeyRecords, Standing};
 pub use peer_address::PeerAddress;
 pub use questions::{DecisionError, JoinRequest, Verdict};
 pub use stranger::StrangerId;
@@ -73,6 +73,16 @@ pub struct AdmissionControl {
     outputs: VecDeque<AdmissionOutput>,
     is_changed: bool,
     is_known_changed: bool,
+}
+
+impl fmt::Debug for AdmissionControl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AdmissionControl")
+            .field("config", &self.config)
+            .field("paused", &self.code.pause())
+            .field("strangers", &self.strangers.len())
+            .finish_non_exhaustive()
+    }
 }
 
 /// Construction and inspection.
@@ -133,11 +143,10 @@ impl AdmissionControl {
         match (stage, key) {
             (Stage::Accepted, _) if self.is_open_to(*address) => limits::HELLO_FRAME,
             (Stage::Accepted, _) => PLAIN_STRANGER_FRAME,
-            (Stage::Entering, Some(key)) if self.is_admitted(*address, *key) => {
-                limits::HELLO_FRAME
-            }
+            (Stage::Entering, Some(key)) if self.is_admitted(*address, *key) => limits::HELLO_FRAME,
+            (Stage::Admitted { .. }, _) => limits::HELLO_FRAME,
             (Stage::Entering | Stage::Proving(_), _) => STRANGER_FRAME,
-            (Stage::Admitted, _) => limits::HELLO_FRAME,
+            (Stage::Asking | Stage::Waiting(_), _) => STRANGER_FRAME,
             _ => 0,
         }
     }
@@ -149,12 +158,12 @@ impl AdmissionControl {
     /// `random` decides which one makes room, if it must.
     pub fn connected(&mut self, now: Timestamp, ip: Option<IpAddr>, random: u64) -> StrangerId {
         let address = PeerAddress::of(ip);
-        self.make_room(address, random);
+        self.make_room(Budget::Handshake, MAX_HANDSHAKES, address, random);
         let id = StrangerId(self.next_stranger);
         self.next_stranger += 1;
         let deadline = now + self.config.handshake_timeout;
-        let (budget, stage) = (Budget::Handshake, Stage::Accepted);
-        self.strangers.insert(id, Stranger { address, key: None, budget, stage, deadline });
+        let (key, budget, stage) = (None, Budget::Handshake, Stage::Accepted);
+        self.strangers.insert(id, Stranger { address, random, key, budget, stage, deadline });
         id
     }
 
@@ -191,10 +200,13 @@ impl AdmissionControl {
             Stage::Answered => Some(Stage::Entering),
             _ => None,
         });
-        if outcome.is_ok()
-            && let Some(stranger) = self.strangers.get_mut(&id)
-        {
-            stranger.key = Some(key);
+        if outcome.is_ok() {
+            if let Some(stranger) = self.strangers.get_mut(&id) {
+                stranger.key = Some(key);
+            }
+            if self.is_trusted(key) {
+                self.charge(id, Budget::Known, MAX_KNOWN_HANDSHAKES);
+            }
         }
         self.ending(now, id, outcome)
     }
@@ -224,12 +236,9 @@ impl AdmissionControl {
         let key = match (&stranger.stage, stranger.key) {
             (Stage::Accepted, _) if self.is_open_to(address) => None,
             (Stage::Accepted, _) => return Err(EntryRefusal::PlainNotAdmitted),
-            (Stage::Admitted, Some(key)) => Some(key),
-            (Stage::Entering, Some(_)) => {
-                let key = self.entering(id)?;
-                if !self.is_admitted(address, key) {
-                    return Err(self.way_in());
-                }
+            (Stage::Entering | Stage::Admitted { .. }, Some(key)) => {
+                // Also of a key that was admitted: it may have been removed since.
+                self.check_admitted(address, key)?;
                 Some(key)
             }
             _ => return Err(EntryRefusal::OutOfTurn),
@@ -237,14 +246,15 @@ impl AdmissionControl {
         self.step(id, |_| Some(Stage::Joining))?;
         let is_known = key.is_some_and(|key| self.keys.is_known(key));
         let absent = self.keys.known().filter(|known| !is_present(known.key));
-        let kept_places = if is_known { 0 } else { absent.take(KEPT_PLACES).count() };
-        Ok(Admitted { key, is_known, kept_places: u32::try_from(kept_places).unwrap_or(u32::MAX) })
+        let most = KEPT_PLACES.min(self.config.places / 4);
+        let kept_places = if is_known { 0 } else { (0..most).zip(absent).count() };
+        Ok(Admitted { key, is_known, kept_places: u32::try_from(kept_places).unwrap_or(most) })
     }
 
     /// The client begins a run of the code. Returns the code to run it with.
     ///
     /// # Errors
-    /// If codes are paused, or too many runs are open. Then the connection ends.
+    /// If codes are paused or the key was removed. Then the connection ends.
     pub fn begin_code(
         &mut self,
         now: Timestamp,
@@ -258,11 +268,8 @@ impl AdmissionControl {
     fn try_begin_code(&mut self, now: Timestamp, id: StrangerId) -> Result<(), EntryRefusal> {
         self.entering(id)?;
         self.code.check_pause(self.address(id)?)?;
-        if self.count(Budget::Run) >= MAX_RUNS {
-            return Err(EntryRefusal::Busy);
-        }
+        self.charge(id, Budget::Run, MAX_RUNS);
         if let Some(stranger) = self.strangers.get_mut(&id) {
-            stranger.budget = Budget::Run;
             stranger.stage = Stage::Proving(self.code.generation());
             stranger.deadline = now + RUN_TIMEOUT;
         }
@@ -322,7 +329,7 @@ impl AdmissionControl {
     /// The connection is closed.
     pub fn disconnected(&mut self, now: Timestamp, id: StrangerId) {
         let stranger = self.strangers.remove(&id);
-        self.is_changed |= stranger.is_some_and(|gone| matches!(gone.stage, Stage::Asking(_)));
+        self.is_changed |= stranger.is_some_and(|gone| matches!(gone.stage, Stage::Waiting(_)));
         self.give_answers(now);
     }
 }

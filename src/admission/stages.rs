@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{
     AdmissionControl, AdmissionOutput, AdmissionPolicy, PeerAddress, StrangerId,
-    admission_config::{CLOSING, MAX_HANDSHAKES},
+    admission_config::CLOSING,
     key_records::Standing,
     stranger::{Budget, Stage, Stranger},
 };
@@ -31,7 +31,7 @@ impl AdmissionControl {
     pub fn handle_timeout(&mut self, now: Timestamp) {
         let due = self.strangers.iter().filter(|(_, stranger)| stranger.deadline <= now);
         for id in due.map(|(id, _)| *id).collect::<Vec<_>>() {
-            if self.strangers.get(&id).is_some_and(|due| matches!(due.stage, Stage::Asking(_))) {
+            if self.strangers.get(&id).is_some_and(|due| matches!(due.stage, Stage::Waiting(_))) {
                 self.refuse(now, id, EntryRefusal::Unanswered);
             } else {
                 self.strangers.remove(&id);
@@ -41,7 +41,7 @@ impl AdmissionControl {
         self.give_answers(now);
     }
 
-    fn give_answers(&mut self, now: Timestamp) {
+    pub(super) fn give_answers(&mut self, now: Timestamp) {
         let Self { strangers, turns, .. } = self;
         while let Some(id) = turns.grant(now, waiting(strangers)) {
             if let Some(stranger) = strangers.get_mut(&id) {
@@ -92,14 +92,30 @@ impl AdmissionControl {
         self.config.policy == AdmissionPolicy::Ask && self.config.attended
     }
 
-    /// Whether `key` is admitted without a code or a question.
-    pub(super) fn is_admitted(&self, address: PeerAddress, key: PublicKey) -> bool {
-        let is_trusted = self.keys.standing(key).is_some_and(|standing| standing > Standing::Met);
-        !self.keys.is_removed(key) && (is_trusted || self.is_open_to(address))
+    /// Whether `key` is admitted wherever it connects from.
+    pub(super) fn is_trusted(&self, key: PublicKey) -> bool {
+        self.keys.standing(key).is_some_and(|standing| standing > Standing::Met)
     }
 
-    pub(super) fn count(&self, budget: Budget) -> usize {
-        self.strangers.values().filter(|stranger| stranger.budget == budget).count()
+    /// Whether a `Hello` of `key` is admitted.
+    pub(super) fn is_admitted(&self, address: PeerAddress, key: PublicKey) -> bool {
+        self.check_admitted(address, key).is_ok()
+    }
+
+    pub(super) fn check_admitted(
+        &self,
+        address: PeerAddress,
+        key: PublicKey,
+    ) -> Result<(), EntryRefusal> {
+        if self.keys.is_removed(key) {
+            Err(EntryRefusal::Removed)
+        } else if self.is_trusted(key) || self.is_open_to(address) {
+            Ok(())
+        } else if self.asks_a_person() {
+            Err(EntryRefusal::CodeOrQuestion)
+        } else {
+            Err(EntryRefusal::CodeNeeded)
+        }
     }
 
     pub(super) fn know(&mut self, key: PublicKey, name: &str) {
@@ -120,8 +136,13 @@ impl AdmissionControl {
     /// The `Hello` of `id` may come.
     pub(super) fn expect_hello(&mut self, now: Timestamp, id: StrangerId) {
         if let Some(stranger) = self.strangers.get_mut(&id) {
-            stranger.stage = Stage::Admitted;
-            stranger.deadline = now + self.config.handshake_timeout;
+            let may_introduce =
+                matches!(&stranger.stage, Stage::Waiting(request) if request.name.is_none());
+            let deadline = now + self.config.handshake_timeout;
+            // The client's person may still compare the words.
+            let asked = if may_introduce { stranger.deadline } else { Timestamp::ZERO };
+            stranger.deadline = deadline.max(asked);
+            stranger.stage = Stage::Admitted { may_introduce };
         }
     }
 
@@ -151,18 +172,35 @@ impl AdmissionControl {
     /// The client is told why, and keeps its place until the connection is closed.
     fn end(&mut self, now: Timestamp, id: StrangerId) {
         if let Some(stranger) = self.strangers.get_mut(&id) {
-            self.is_changed |= matches!(stranger.stage, Stage::Asking(_));
+            self.is_changed |= matches!(stranger.stage, Stage::Waiting(_));
             stranger.stage = Stage::Ended;
             stranger.deadline = now + CLOSING;
         }
     }
 
-    /// If too many handshakes are open, one of the busiest address is closed, each of
-    /// them with the same chance. The new one counts towards its address.
-    pub(super) fn make_room(&mut self, address: PeerAddress, random: u64) {
-        let open = self.strangers.iter().filter(|(_, other)| other.budget == Budget::Handshake);
+    /// From now on the connection counts towards `budget`, of `limit` connections.
+    pub(super) fn charge(&mut self, id: StrangerId, budget: Budget, limit: usize) {
+        if let Some(&Stranger { address, random, .. }) = self.strangers.get(&id) {
+            self.make_room(budget, limit, address, random);
+        }
+        if let Some(stranger) = self.strangers.get_mut(&id) {
+            stranger.budget = budget;
+        }
+    }
+
+    /// Makes room for a connection from `address`, if `limit` connections count towards
+    /// `budget`: one of the busiest address is closed, each of them with the same chance.
+    /// The new one counts towards its address.
+    pub(super) fn make_room(
+        &mut self,
+        budget: Budget,
+        limit: usize,
+        address: PeerAddress,
+        random: u64,
+    ) {
+        let open = self.strangers.iter().filter(|(_, other)| other.budget == budget);
         let open: Vec<_> = open.map(|(id, other)| (*id, other.address)).collect();
-        if open.len() < MAX_HANDSHAKES {
+        if open.len() < limit {
             return;
         }
         let mut counts = BTreeMap::from([(address, 1)]);

@@ -18,6 +18,8 @@ impl fmt::Display for StrangerId {
 
 pub(super) struct Stranger {
     pub(super) address: PeerAddress,
+    /// Decides which connection makes room for this one, if one must.
+    pub(super) random: u64,
     /// What it holds the private half of, once message 3 has shown it.
     pub(super) key: Option<PublicKey>,
     pub(super) budget: Budget,
@@ -28,7 +30,10 @@ pub(super) struct Stranger {
 /// Which limit a connection counts towards, until it ends or joins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Budget {
+    /// Its key is not known yet.
     Handshake,
+    /// Its key is admitted without more.
+    Known,
     Run,
     Question,
 }
@@ -45,9 +50,13 @@ pub(super) enum Stage {
     Entering,
     /// It runs the code of this generation.
     Proving(u64),
-    Asking(JoinRequest),
-    /// Its `Hello` may come.
-    Admitted,
+    /// It has asked, and not revealed its nonce yet.
+    Asking,
+    /// Its question waits for a person.
+    Waiting(JoinRequest),
+    /// Its `Hello` may come. Before that its name may, because it may have been on its
+    /// way when the person decided.
+    Admitted { may_introduce: bool },
     /// The session decides about its `Hello`.
     Joining,
     /// It was refused, and is being told.

@@ -18,10 +18,10 @@
 //! 3. For each connection that can take more, it calls
 //!    [`pull`](Session::pull), which is a change like any other.
 
-mod joining;
 mod base_log;
 mod history;
 mod incoming;
+mod joining;
 mod member;
 mod notices;
 mod ownership;
@@ -39,10 +39,10 @@ use std::{
     time::Duration,
 };
 
-pub use joining::{Admission, Credentials, Rejected, checked_name};
 use base_log::BaseLog;
 use history::Take;
 pub use incoming::MessageOutcome;
+pub use joining::{Admission, Credentials, Rejected, checked_name};
 pub use member::ConnectionId;
 use member::{Link, LinkState, Member};
 pub(crate) use notices::KEPT_NOTICES;
