@@ -4,8 +4,10 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use subtle::ConstantTimeEq;
+
+use crate::util::hex::{Hex, deserialize_hex, parse_hex, serialize_hex};
 
 /// The secret with which a client resumes its place in a session: 128 random bits.
 ///
@@ -117,40 +119,4 @@ impl<'de> Deserialize<'de> for InstanceId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserialize_hex(deserializer, "an instance").map(Self)
     }
-}
-
-/// Hexadecimal digits in a human-readable format, else the bytes.
-fn serialize_hex<S: Serializer>(bytes: &[u8; 16], serializer: S) -> Result<S::Ok, S::Error> {
-    if serializer.is_human_readable() {
-        serializer.collect_str(&Hex(bytes))
-    } else {
-        bytes.serialize(serializer)
-    }
-}
-
-fn deserialize_hex<'de, D: Deserializer<'de>>(
-    deserializer: D,
-    what: &str,
-) -> Result<[u8; 16], D::Error> {
-    if !deserializer.is_human_readable() {
-        return Deserialize::deserialize(deserializer);
-    }
-    let digits = String::deserialize(deserializer)?;
-    parse_hex(&digits)
-        .ok_or_else(|| D::Error::custom(format_args!("{what} is 32 hexadecimal digits")))
-}
-
-struct Hex<'a>(&'a [u8; 16]);
-
-impl fmt::Display for Hex<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
-fn parse_hex(digits: &str) -> Option<[u8; 16]> {
-    if digits.len() != 32 || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-        return None;
-    }
-    u128::from_str_radix(digits, 16).ok().map(u128::to_be_bytes)
 }
