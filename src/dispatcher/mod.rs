@@ -138,17 +138,17 @@ pub trait Dispatcher<M: Model = Studio>: Send + Sync {
     /// [`SessionEvent::OwnershipRefused`] reports what is not.
     ///
     /// # Errors
-    /// If there is no connection, or if the dispatcher is closed.
+    /// If you are a viewer, if there is no connection, or if the dispatcher is closed.
     fn request_ownership(&self, instruments: &[InstrumentId]) -> Result<(), DispatchError>;
 
     /// Releases instruments.
     ///
     /// # Errors
-    /// As [`request_ownership`](Self::request_ownership).
+    /// If there is no connection, or if the dispatcher is closed.
     fn release_ownership(&self, instruments: &[InstrumentId]) -> Result<(), DispatchError>;
 
     /// Requests the privilege. The roster shows it if it is granted; otherwise
-    /// [`SessionEvent::PrivilegeDenied`] names its holder. A host that is a
+    /// [`SessionEvent::PrivilegeDenied`] says why not. A host that is a
     /// participant always gets it.
     ///
     /// # Errors
@@ -158,7 +158,7 @@ pub trait Dispatcher<M: Model = Studio>: Send + Sync {
     /// Releases the privilege.
     ///
     /// # Errors
-    /// As [`request_ownership`](Self::request_ownership).
+    /// As [`release_ownership`](Self::release_ownership).
     fn release_privilege(&self) -> Result<(), DispatchError>;
 
     /// Does what only the host may do. The roster or [`admission`](Self::admission) shows
