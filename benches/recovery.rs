@@ -35,7 +35,7 @@ use imbolc_net::{
     dispatcher::Status,
     model::{InstrumentId, Model},
     protocol::{
-        Hello, PROTOCOL_VERSION,
+        Hello, PROTOCOL_VERSION, Role,
         framing::{self, Codec},
     },
     server::{HostDispatcher, HostOptions},
@@ -231,7 +231,7 @@ async fn minute_of_edits(with_slow_reader: bool) -> (usize, Vec<Duration>) {
 }
 
 async fn run_slow_reader(connector: MemoryConnector) {
-    let (_reader, mut writer) = connector.connect().await.unwrap();
+    let (_reader, mut writer, _) = connector.connect().await.unwrap();
     let hello = Hello {
         protocol: PROTOCOL_VERSION,
         model: Studio::NAME.into(),
@@ -243,6 +243,8 @@ async fn run_slow_reader(connector: MemoryConnector) {
         compression: vec![],
         attempt: 0,
         checks_digests: false,
+        role: Role::default(),
+        instance: None,
         resume: None,
     };
     let mut next = ClientMessage::<Studio>::Hello(hello);

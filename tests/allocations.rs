@@ -16,13 +16,13 @@ use imbolc_net::{
     model::{InstrumentId, Model as _},
     protocol::{
         ActionNumber, ClientId, ClientMessage, Hello, PROTOCOL_VERSION, Participant,
-        PrivilegeLevel, Roster, Seq, SessionId, SessionToken, StatePatch, Welcome,
+        PrivilegeLevel, Role, Roster, Seq, SessionId, SessionToken, StatePatch, Welcome,
         framing::{self, Codec},
     },
     studio::{NetworkAction, Note, Notes, PianoRollAction, Studio, StudioState},
     sync::{
         mirror::Mirror,
-        session::{Session, SessionConfig, SessionOutput, Update},
+        session::{Credentials, Session, SessionConfig, SessionOutput, Update},
     },
     util::{
         quantity::{NoteLength, Pitch, Probability, Ticks, Velocity},
@@ -87,7 +87,7 @@ fn mirror(instruments: u32) -> Mirror<Studio> {
         session: SessionId::new([0; 16]),
         client_id: me,
         name: "Ana".into(),
-        token: SessionToken::new([0; 16]),
+        token: Some(SessionToken::new([0; 16])),
         codec: Codec::Json.name().into(),
         compression: None,
         granted: vec![touched(instruments)],
@@ -155,10 +155,12 @@ fn session_allocates_what_it_changes() {
             compression: vec![],
             attempt: 0,
             checks_digests: false,
+            role: Role::default(),
+            instance: None,
             resume: None,
         };
         let token = SessionToken::new([0; 16]);
-        let admitted = session.handle_hello(Timestamp::ZERO, &hello, token);
+        let admitted = session.handle_hello(Timestamp::ZERO, &hello, Credentials::plain(token));
         let ticket = admitted.ok().unwrap().connection;
         let (mut turn, mut buffer) = (0, Vec::new());
         most(|| {
@@ -258,6 +260,8 @@ fn histories_of_thirty_pasting_clients_are_bounded() {
             compression: vec![],
             attempt: 0,
             checks_digests: false,
+            role: Role::default(),
+            instance: None,
             resume: None,
         };
         let ids: Vec<_> = session.state().model.instruments.iter().map(|(id, _)| id).collect();
@@ -266,7 +270,11 @@ fn histories_of_thirty_pasting_clients_are_bounded() {
             .map(|(number, &id)| {
                 let hello = Hello { own: vec![id], ..hello.clone() };
                 let token = SessionToken::new(u128::to_be_bytes(number));
-                session.handle_hello(Timestamp::ZERO, &hello, token).ok().unwrap().connection
+                session
+                    .handle_hello(Timestamp::ZERO, &hello, Credentials::plain(token))
+                    .ok()
+                    .unwrap()
+                    .connection
             })
             .collect();
         for round in 0..16_u8 {

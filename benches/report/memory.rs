@@ -9,11 +9,12 @@ use imbolc_net::{
     client::{JoinOptions, RemoteDispatcher},
     model::Model,
     protocol::{
-        ClientId, ClientMessage, Hello, PROTOCOL_VERSION, SessionId, SessionToken, framing::Codec,
+        ClientId, ClientMessage, Hello, PROTOCOL_VERSION, Role, SessionId, SessionToken,
+        framing::Codec,
     },
     server::{HostDispatcher, HostOptions},
     studio::{SilentEngine, Studio},
-    sync::session::{ConnectionId, Session, SessionConfig, SessionOutput},
+    sync::session::{ConnectionId, Credentials, Session, SessionConfig, SessionOutput},
     util::time::Timestamp,
 };
 use tokio::{
@@ -171,11 +172,13 @@ fn minute_of_edits() -> Figure {
         compression: vec![],
         attempt: 0,
         checks_digests: false,
+        role: Role::default(),
+        instance: None,
         resume: None,
     };
     let mut now = Timestamp::ZERO;
     let token = SessionToken::new([1; 16]);
-    let Ok(admission) = session.handle_hello(now, &hello, token) else {
+    let Ok(admission) = session.handle_hello(now, &hello, Credentials::plain(token)) else {
         unreachable!("the session is empty")
     };
     let ticket = admission.connection;

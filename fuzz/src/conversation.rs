@@ -6,7 +6,7 @@ use imbolc_net::{
     ClientMessage, HostDispatcher, Model as _, ServerMessage,
     authority::inline,
     model::NoEngine,
-    protocol::{
+    protocol::{Role, 
         Hello, PROTOCOL_VERSION,
         framing::{self, Codec},
         limits,
@@ -103,6 +103,8 @@ pub fn hello(name: &str) -> Vec<u8> {
         compression: vec![],
         attempt: 0,
         checks_digests: false,
+        role: Role::default(),
+        instance: None,
         resume: None,
     });
     serde_json::to_vec(&hello).expect("a Hello can be encoded")

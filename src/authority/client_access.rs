@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 use super::{Authority, TURN};
 use crate::{
     model::Model,
-    protocol::{ActionNumber, ClientMessage, Hello, ProtocolError, Refusal, SessionToken},
-    sync::session::{Admission, ConnectionId, MessageOutcome, Outgoing, Rejected},
+    protocol::{ActionNumber, ClientMessage, Hello, ProtocolError, Refusal},
+    sync::session::{Admission, ConnectionId, Credentials, MessageOutcome, Outgoing, Rejected},
 };
 
 /// A message of a client.
@@ -43,9 +43,9 @@ impl<M: Model> Authority<M> {
     pub(crate) fn hello(
         &self,
         hello: &Hello,
-        token: SessionToken,
+        credentials: Credentials,
     ) -> Result<Admission<M>, Rejected> {
-        let admission = self.decide(|session, now| session.handle_hello(now, hello, token));
+        let admission = self.decide(|session, now| session.handle_hello(now, hello, credentials));
         // An old connection of the same client must learn that it is superseded.
         self.changed.send_replace(());
         admission

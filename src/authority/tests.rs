@@ -9,12 +9,12 @@ use std::{
 use super::*;
 use crate::{
     model::{EngineOutput, EngineWorker, InstrumentId, NoEngine},
-    protocol::{ClientMessage, Hello, PROTOCOL_VERSION, SessionToken},
+    protocol::{ClientMessage, Hello, PROTOCOL_VERSION, Role, SessionToken},
     studio::{
         FilterSetting, InstrumentAction, InstrumentSetting, NetworkAction, SilentEngine,
         StudioEffect, StudioNotice, StudioState, TransportAction,
     },
-    sync::session::SessionOutput,
+    sync::session::{Credentials, SessionOutput},
     util::quantity::Hertz,
 };
 
@@ -55,6 +55,8 @@ fn hello() -> Hello {
         compression: vec![],
         attempt: 0,
         checks_digests: false,
+        role: Role::default(),
+        instance: None,
         resume: None,
     }
 }
@@ -103,7 +105,8 @@ fn timers_wake_when_a_suspension_ends_before_the_idle_timeout() {
     let resume_window = Duration::from_millis(100);
     let config = SessionConfig { resume_window, ..SessionConfig::default() };
     let authority = timed_here(threaded(|| NoEngine), config);
-    let admission = authority.hello(&hello(), SessionToken::new([1; 16])).ok().unwrap();
+    let admission =
+        authority.hello(&hello(), Credentials::plain(SessionToken::new([1; 16]))).ok().unwrap();
     // It proves that it has its token, so its place is kept.
     let pong = Incoming::Message(ClientMessage::Pong { nonce: 0 });
     authority.handle(admission.connection, &mut [pong].into(), &mut vec![]).unwrap();
@@ -118,7 +121,8 @@ fn forgotten_snapshots_are_dropped() {
     let config =
         SessionConfig { max_bases: 2, min_patch_interval: patch_pace, ..SessionConfig::default() };
     let authority = timed_here(inline(SilentEngine::default), config);
-    let admission = authority.hello(&hello(), SessionToken::new([1; 16])).ok().unwrap();
+    let admission =
+        authority.hello(&hello(), Credentials::plain(SessionToken::new([1; 16]))).ok().unwrap();
     let first = Arc::downgrade(&authority.state());
     for _ in 0..3 {
         authority.decide(|session, _| {
@@ -181,7 +185,11 @@ fn messages_of_one_client_end_their_turn_after_one_millisecond() {
     let session = Session::hosted(session, SessionId::new([7; 16]), "host", StudioState::starter());
     let authority =
         Authority::<Studio>::new(session, inline(SilentEngine::default), clock).unwrap();
-    let connection = authority.hello(&hello(), SessionToken::new([1; 16])).ok().unwrap().connection;
+    let connection = authority
+        .hello(&hello(), Credentials::plain(SessionToken::new([1; 16])))
+        .ok()
+        .unwrap()
+        .connection;
     let ping = |nonce| Incoming::Message(ClientMessage::Ping { nonce });
     let mut messages = (0..10).map(ping).collect();
     authority.handle(connection, &mut messages, &mut vec![]).unwrap();
@@ -195,7 +203,11 @@ fn client_numbers_never_come_again() {
         Session::<Studio>::hosted(session, SessionId::new([7; 16]), "host", StudioState::starter());
     session.exhaust_client_numbers();
     let now = Timestamp::from_micros(1);
-    assert!(session.handle_hello(now, &hello(), SessionToken::new([1; 16])).is_err());
+    assert!(
+        session
+            .handle_hello(now, &hello(), Credentials::plain(SessionToken::new([1; 16])))
+            .is_err()
+    );
     assert_eq!(session.state().roster.participants.len(), 1);
 }
 

@@ -61,7 +61,7 @@ pub(super) async fn perform_handshake<M: Model, C: Connector>(
     heard: &LastHeard,
     hello: Hello,
 ) -> Result<Handshake<M, C>, ConnectionError> {
-    let (reader, mut writer) = connector.connect().await?;
+    let (reader, mut writer, _) = connector.connect().await?;
     let mut frames = Frames::new(heard.listen(reader), limits::SERVER_FRAME);
     let mut buffer = Vec::new();
     let expected =

@@ -84,7 +84,7 @@ mod tests {
             session: SessionId::new([7; 16]),
             client_id: ME,
             name: "Ana".into(),
-            token: SessionToken::new([9; 16]),
+            token: Some(SessionToken::new([9; 16])),
             codec: "json".into(),
             compression: None,
             granted: vec![],

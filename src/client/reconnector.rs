@@ -22,7 +22,7 @@ use super::{
 use crate::{
     dispatcher::{CloseReason, ConnectionError, DispatchError, EVENT_BACKLOG, Event, Status},
     model::Model,
-    protocol::{ClientMessage, Hello, PROTOCOL_VERSION, Resume, SessionId},
+    protocol::{ClientMessage, Hello, PROTOCOL_VERSION, Resume, Role, SessionId},
     sync::{SessionEvent, mirror::Mirror},
     transport::Connector,
 };
@@ -120,6 +120,8 @@ impl<C: Connector> Reconnector<C> {
             resume,
             attempt: self.attempt,
             checks_digests: true,
+            role: Role::Player,
+            instance: None,
         };
         let handshake = perform_handshake(&self.connector, &self.heard, hello);
         self.heard

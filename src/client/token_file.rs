@@ -37,7 +37,7 @@ pub struct SavedToken {
     /// The session that issued the token.
     pub session: SessionId,
     /// The secret that authorises the resume.
-    pub token: SessionToken,
+    pub token: Option<SessionToken>,
     /// The number of the last attempt to connect with it; 0 in a file of an earlier
     /// version. It is raised before each attempt, so that a newer attempt beats an
     /// older one that the host reads later.
@@ -171,7 +171,7 @@ mod tests {
     fn saved(byte: u8) -> SavedToken {
         SavedToken {
             session: SessionId::new([byte; 16]),
-            token: SessionToken::new([byte; 16]),
+            token: Some(SessionToken::new([byte; 16])),
             attempt: 0,
         }
     }

@@ -106,7 +106,7 @@ mod tests {
 
     fn token(attempt: u64) -> SavedToken {
         let (session, token) = (SessionId::new([1; 16]), SessionToken::new([2; 16]));
-        SavedToken { session, token, attempt }
+        SavedToken { session, token: Some(token), attempt }
     }
 
     #[expect(clippy::await_holding_lock, reason = "the lock is the disk that does not answer")]

@@ -116,7 +116,7 @@ impl Connector for SessionConnector {
     type Reader = tcp::OwnedReadHalf;
     type Writer = tcp::OwnedWriteHalf;
 
-    async fn connect(&self) -> io::Result<(Self::Reader, Self::Writer)> {
+    async fn connect(&self) -> io::Result<(Self::Reader, Self::Writer, Option<SocketAddr>)> {
         let known = self.address();
         let mut direct = pin!(connect_to(known));
         let failure = match timeout(HEAD_START, &mut direct).await {
@@ -148,7 +148,9 @@ fn next_of(all: &[SocketAddr], tried: usize) -> impl Iterator<Item = SocketAddr>
     all[first..].iter().chain(&all[..first]).copied().take(TRIED_ELSEWHERE)
 }
 
-async fn connect_to(address: SocketAddr) -> io::Result<(tcp::OwnedReadHalf, tcp::OwnedWriteHalf)> {
+async fn connect_to(
+    address: SocketAddr,
+) -> io::Result<(tcp::OwnedReadHalf, tcp::OwnedWriteHalf, Option<SocketAddr>)> {
     TcpConnector { address: address.to_string() }.connect().await
 }
 

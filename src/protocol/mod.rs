@@ -12,6 +12,7 @@
 //! The same types serve every codec, so enums are externally tagged, nothing is
 //! flattened, untagged or skipped, and map keys are integers.
 
+pub mod entry;
 pub mod framing;
 mod history_change;
 pub mod limits;
@@ -24,10 +25,11 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+pub use entry::EntryRefusal;
 pub use history_change::HistoryChange;
 pub use refusal::{OwnershipRefusal, ProtocolError, ReconnectRefusal, Refusal, Rejection};
 pub use state::{NetworkState, Seq, StateDigest, StatePatch};
-pub use token::{SessionId, SessionToken};
+pub use token::{InstanceId, SessionId, SessionToken};
 
 use crate::{
     model::{InstrumentId, Model},
@@ -38,7 +40,7 @@ use crate::{
     },
 };
 pub use roster::{
-    ClientId, OwnerInfo, Participant, Presence, PrivilegeLevel, Roster, RosterChange,
+    ClientId, OwnerInfo, Participant, Presence, PrivilegeLevel, Role, Roster, RosterChange,
 };
 
 /// The version of the protocol. Both sides of a handshake must have the same.
@@ -157,6 +159,9 @@ pub struct Hello {
     pub own: Vec<InstrumentId>,
     /// Whether the client requests the privilege.
     pub privilege: bool,
+    /// As what the client wants to take part. May be left out: as a player.
+    #[serde(default)]
+    pub role: Role,
     /// The client's codecs, in order of preference; an empty list means JSON. This
     /// message itself is always JSON.
     pub codecs: Vec<String>,
@@ -172,6 +177,10 @@ pub struct Hello {
     /// that it needs no full state as a precaution. May be left out.
     #[serde(default)]
     pub checks_digests: bool,
+    /// Which program of an installation it is. A client that has proven a key resumes
+    /// by both; a plain client may leave it out.
+    #[serde(default)]
+    pub instance: Option<InstanceId>,
     /// Set if the client resumes its place after a lost connection.
     pub resume: Option<Resume>,
 }
@@ -179,8 +188,9 @@ pub struct Hello {
 /// The part of [`Hello`] with which a client resumes its place.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Resume {
-    /// The token from the last `Welcome` or `ReconnectSuccessful`.
-    pub token: SessionToken,
+    /// The token from the last `Welcome` or `ReconnectSuccessful`; `None` for a client
+    /// that has proven a key.
+    pub token: Option<SessionToken>,
     /// The snapshot that the client has. Without it, a full state is sent.
     pub seq: Option<Seq>,
     /// The last action whose result the client knows; `None` if it has no pending
@@ -329,8 +339,9 @@ pub struct Welcome<M: Model = Studio> {
     /// The client's name.
     #[serde(deserialize_with = "cut_text::<{ limits::NAME as usize }, _, _>")]
     pub name: String,
-    /// The secret with which the client can resume.
-    pub token: SessionToken,
+    /// The secret with which a plain client can resume; `None` for a client that has
+    /// proven a key.
+    pub token: Option<SessionToken>,
     /// The codec of this and all further messages, in both directions.
     pub codec: String,
     /// The compression of large frames from the authority, if any.
@@ -361,9 +372,9 @@ pub struct Reconnected {
     /// The client's name, as before.
     #[serde(deserialize_with = "cut_text::<{ limits::NAME as usize }, _, _>")]
     pub name: String,
-    /// The token for the next resume. The previous token works until this token
-    /// is used.
-    pub token: SessionToken,
+    /// The token for the next resume of a plain client. The previous token works until
+    /// this token is used.
+    pub token: Option<SessionToken>,
     /// The codec of this and all further messages, in both directions.
     pub codec: String,
     /// The compression of large frames from the authority, if any.

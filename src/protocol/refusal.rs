@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::{ActionNumber, OwnerInfo, limits};
+use super::{ActionNumber, EntryRefusal, OwnerInfo, limits};
 use crate::{
     model::{InstrumentId, Invalid},
     util::limited::{bounded_list, cut_text, unnested},
@@ -38,6 +38,9 @@ pub enum Refusal {
         /// The participant that has it, if any.
         holder: Option<OwnerInfo>,
     },
+    /// The sender is a viewer: it sees and follows, and changes nothing.
+    #[error("you are a viewer of this session")]
+    Viewer,
     /// Only the engine may send this action.
     #[error("only the engine may send this")]
     EngineOnly,
@@ -183,6 +186,9 @@ pub enum ProtocolError {
     /// The client has left the session.
     #[error("the client has left the session")]
     Left,
+    /// The host does not admit the client.
+    #[error("{0}")]
+    NotAdmitted(EntryRefusal),
 }
 
 /// Deserializes a list of codecs, of limited length.

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     model::{Digest, DigestDelta, InstrumentId, Invalid},
     protocol::limits,
+    security::PublicKey,
     util::{
         limited::{bounded_map, cut_text},
         ordmap::{DiffItem, OrdMap},
@@ -63,6 +64,16 @@ pub enum PrivilegeLevel {
     Privileged,
 }
 
+/// What a participant may do in a session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Role {
+    /// It sees the session and follows it, and changes nothing.
+    Viewer,
+    /// It may own instruments, play them, and have the privilege.
+    #[default]
+    Player,
+}
+
 /// Whether a participant is connected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Presence {
@@ -83,6 +94,11 @@ pub struct Participant {
     pub name: Arc<str>,
     /// Whether the participant is connected.
     pub presence: Presence,
+    /// What it may do.
+    pub role: Role,
+    /// The key that it has proven to hold; `None` for a plain participant, which anybody
+    /// on its way could be.
+    pub key: Option<PublicKey>,
     /// The round-trip time that the last heartbeat measured, rounded up to 1, 2, 5,
     /// 10, … ms; `None` for the host, for a suspended participant, and before the
     /// first measurement.
@@ -93,7 +109,13 @@ impl Participant {
     /// A participant that has just connected.
     #[must_use]
     pub fn new(name: &str) -> Self {
-        Self { name: name.into(), presence: Presence::Here, round_trip: None }
+        Self {
+            name: name.into(),
+            presence: Presence::Here,
+            role: Role::Player,
+            key: None,
+            round_trip: None,
+        }
     }
 }
 
@@ -178,6 +200,12 @@ impl Roster {
     #[must_use]
     pub fn privilege(&self, client: ClientId) -> PrivilegeLevel {
         if self.is_privileged(client) { PrivilegeLevel::Privileged } else { PrivilegeLevel::Normal }
+    }
+
+    /// Whether `client` is a viewer.
+    #[must_use]
+    pub fn is_viewer(&self, client: ClientId) -> bool {
+        self.participants.get(&client).is_some_and(|participant| participant.role == Role::Viewer)
     }
 
     /// Whether `client` is a suspended participant.

@@ -7,14 +7,13 @@ use std::fmt;
 
 use hkdf::Hkdf;
 use hmac::{Hmac, Mac as _};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::Sha256;
 use spake2::{Ed25519Group, Identity, Password, Spake2};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use super::keys::PublicKey;
-use crate::util::hex::{deserialize_hex, serialize_hex};
+use crate::util::hex::hex_bytes;
 
 /// The code of a session: six digits. It is erased when it is dropped. Comparison takes
 /// constant time, and `Debug` does not show it.
@@ -88,17 +87,7 @@ impl Element {
     }
 }
 
-impl Serialize for Element {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serialize_hex(&self.0, serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for Element {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserialize_hex(deserializer, "an element").map(Self)
-    }
-}
+hex_bytes!(Element, "an element");
 
 /// What proves that a side has the code. In JSON it is 64 hexadecimal digits.
 /// Comparison takes constant time, and `Debug` does not show it.
@@ -125,17 +114,7 @@ impl fmt::Debug for CodeMac {
     }
 }
 
-impl Serialize for CodeMac {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serialize_hex(&self.0, serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for CodeMac {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserialize_hex(deserializer, "a MAC").map(Self)
-    }
-}
+hex_bytes!(CodeMac, "a MAC");
 
 /// An [`Element`] that is not the message of the other side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -18,7 +18,7 @@ use crate::{
         framing::{self, Codec, Format},
         limits,
     },
-    sync::session::{Admission, ConnectionId, Rejected},
+    sync::session::{Admission, ConnectionId, Credentials, Rejected},
     transport::{Frames, Reader, Writer},
 };
 
@@ -108,17 +108,18 @@ pub(super) async fn admit<'a, M: Model, W: Writer>(
     slot: &ConnectionSlot,
     writer: &mut W,
 ) -> Result<ConnectionGuard<'a, M>, ConnectionEnd> {
-    let (answer, format, guard) = match inner.authority.hello(hello, fresh_token()?) {
-        Ok(Admission { connection, format, answer }) => {
-            slot.admit();
-            (answer, format, Ok(ConnectionGuard { inner, connection, format }))
-        }
-        Err(Rejected::Unfit(error)) => return Err(ConnectionEnd::Fault(error)),
-        Err(Rejected::Unknown(reason)) => {
-            let answer = ServerMessage::ReconnectFailed { reason };
-            (answer, Format::default(), Err(ConnectionEnd::ResumeRefused))
-        }
-    };
+    let (answer, format, guard) =
+        match inner.authority.hello(hello, Credentials::plain(fresh_token()?)) {
+            Ok(Admission { connection, format, answer }) => {
+                slot.admit();
+                (answer, format, Ok(ConnectionGuard { inner, connection, format }))
+            }
+            Err(Rejected::Unfit(error)) => return Err(ConnectionEnd::Fault(error)),
+            Err(Rejected::Unknown(reason)) => {
+                let answer = ServerMessage::ReconnectFailed { reason };
+                (answer, Format::default(), Err(ConnectionEnd::ResumeRefused))
+            }
+        };
     let mut buffer = Vec::new();
     let written = match format.encode(&answer, &mut buffer) {
         Ok(()) => {

@@ -117,6 +117,9 @@ pub(super) fn authorise<M: Model>(
     access: Access,
 ) -> Result<(), Refusal> {
     let roster = &state.roster;
+    if roster.is_viewer(actor) {
+        return Err(Refusal::Viewer);
+    }
     match access {
         Access::Own(instrument) | Access::Delete(instrument)
             if !roster.may_play(actor, instrument) =>

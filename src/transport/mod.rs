@@ -62,8 +62,12 @@ pub trait Connector: Send + Sync + 'static {
     /// The sending half of its connections.
     type Writer: Writer;
 
-    /// Opens a new connection.
-    fn connect(&self) -> impl Future<Output = io::Result<(Self::Reader, Self::Writer)>> + Send;
+    /// Opens a new connection, and returns its halves and the address of the peer, if it
+    /// has a network address. Without one it stays within this process, and is not
+    /// encrypted.
+    fn connect(
+        &self,
+    ) -> impl Future<Output = io::Result<(Self::Reader, Self::Writer, Option<SocketAddr>)>> + Send;
 }
 
 impl Listener for TcpListener {
@@ -106,11 +110,13 @@ impl Connector for TcpConnector {
     type Reader = tcp::OwnedReadHalf;
     type Writer = tcp::OwnedWriteHalf;
 
-    async fn connect(&self) -> io::Result<(Self::Reader, Self::Writer)> {
+    async fn connect(&self) -> io::Result<(Self::Reader, Self::Writer, Option<SocketAddr>)> {
         let addresses = address::resolve(&self.address).await?;
         let stream = TcpStream::connect(&addresses[..]).await?;
         stream.set_nodelay(true)?;
-        Ok(stream.into_split())
+        let peer = canonical_peer(stream.peer_addr()?);
+        let (reader, writer) = stream.into_split();
+        Ok((reader, writer, Some(peer)))
     }
 }
 
@@ -154,10 +160,11 @@ impl Connector for MemoryConnector {
     type Reader = ReadHalf<DuplexStream>;
     type Writer = WriteHalf<DuplexStream>;
 
-    async fn connect(&self) -> io::Result<(Self::Reader, Self::Writer)> {
+    async fn connect(&self) -> io::Result<(Self::Reader, Self::Writer, Option<SocketAddr>)> {
         let (near, far) = tokio::io::duplex(PIPE);
         let refused = |_| io::Error::from(io::ErrorKind::ConnectionRefused);
         self.0.send(far).await.map_err(refused)?;
-        Ok(tokio::io::split(near))
+        let (reader, writer) = tokio::io::split(near);
+        Ok((reader, writer, None))
     }
 }

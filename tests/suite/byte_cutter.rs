@@ -53,8 +53,10 @@ impl<C: Connector> Connector for ByteCutter<C> {
     type Reader = ReadHalf<DuplexStream>;
     type Writer = WriteHalf<DuplexStream>;
 
-    async fn connect(&self) -> io::Result<(Self::Reader, Self::Writer)> {
-        let (from_host, to_host) = self.inner.connect().await?;
+    async fn connect(
+        &self,
+    ) -> io::Result<(Self::Reader, Self::Writer, Option<std::net::SocketAddr>)> {
+        let (from_host, to_host, peer) = self.inner.connect().await?;
         let (near, far) = tokio::io::duplex(64 * 1024);
         let (from_client, to_client) = tokio::io::split(far);
         let number = {
@@ -80,7 +82,8 @@ impl<C: Connector> Connector for ByteCutter<C> {
                 () = down => {}
             }
         });
-        Ok(tokio::io::split(near))
+        let (reader, writer) = tokio::io::split(near);
+        Ok((reader, writer, peer))
     }
 }
 

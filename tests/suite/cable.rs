@@ -55,7 +55,9 @@ impl<C: Connector> Connector for Cable<C> {
     type Reader = ReadHalf<DuplexStream>;
     type Writer = WriteHalf<DuplexStream>;
 
-    async fn connect(&self) -> io::Result<(Self::Reader, Self::Writer)> {
+    async fn connect(
+        &self,
+    ) -> io::Result<(Self::Reader, Self::Writer, Option<std::net::SocketAddr>)> {
         {
             let mut state = self.state.lock().unwrap();
             state.attempts.push(Instant::now());
@@ -63,7 +65,7 @@ impl<C: Connector> Connector for Cable<C> {
                 return Err(io::ErrorKind::HostUnreachable.into());
             }
         }
-        let (mut far_reader, mut far_writer) = self.inner.connect().await?;
+        let (mut far_reader, mut far_writer, peer) = self.inner.connect().await?;
         let (near, far) = tokio::io::duplex(64 * 1024);
         let (mut reader, mut writer) = tokio::io::split(far);
         let up = tokio::spawn(async move {
@@ -77,6 +79,7 @@ impl<C: Connector> Connector for Cable<C> {
         let mut state = self.state.lock().unwrap();
         state.tasks.extend([up.abort_handle(), down.abort_handle()]);
         drop(state);
-        Ok(tokio::io::split(near))
+        let (reader, writer) = tokio::io::split(near);
+        Ok((reader, writer, peer))
     }
 }

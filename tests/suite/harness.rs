@@ -8,7 +8,7 @@ use imbolc_net::{
     model::{InstrumentId, Model},
     protocol::{
         ActionNumber, ClientId, ClientMessage, Hello, NetworkState, PROTOCOL_VERSION,
-        ProtocolError, Refusal, Resume, ServerMessage, SessionId, SessionToken, Welcome,
+        ProtocolError, Refusal, Resume, Role, ServerMessage, SessionId, SessionToken, Welcome,
         framing::Codec,
     },
     studio::{
@@ -18,7 +18,8 @@ use imbolc_net::{
     sync::{
         mirror::{Mirror, MirrorError, MirrorOutput},
         session::{
-            Admission, ConnectionId, Rejected, Session, SessionConfig, SessionOutput, Update,
+            Admission, ConnectionId, Credentials, Rejected, Session, SessionConfig, SessionOutput,
+            Update,
         },
     },
     util::{
@@ -57,6 +58,8 @@ pub fn hello(name: &str) -> Hello {
         compression: vec![],
         attempt: 0,
         checks_digests: false,
+        role: Role::default(),
+        instance: None,
         resume: None,
     }
 }
@@ -146,7 +149,7 @@ impl Harness {
 
     pub fn handshake(&mut self, hello: &Hello) -> Result<Admission<Studio>, Rejected> {
         let token = self.token();
-        self.session.handle_hello(self.now, hello, token)
+        self.session.handle_hello(self.now, hello, Credentials::plain(token))
     }
 
     pub fn welcome(&mut self, hello: &Hello) -> (ConnectionId, Welcome) {

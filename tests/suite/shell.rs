@@ -60,7 +60,7 @@ pub struct Raw {
 
 impl Raw {
     async fn connect(connector: &MemoryConnector) -> Self {
-        let (reader, writer) = connector.connect().await.unwrap();
+        let (reader, writer, _) = connector.connect().await.unwrap();
         Self { reader, writer, buffer: BytesMut::new() }
     }
 

@@ -54,7 +54,7 @@ fn frame(message: &ClientMessage<Studio>) -> Vec<u8> {
 /// Joins, and sends requests as fast as the host takes them, without reading the
 /// answers.
 async fn send_without_reading(connector: MemoryConnector) {
-    let (_never_read, mut writer) = connector.connect().await.unwrap();
+    let (_never_read, mut writer, _) = connector.connect().await.unwrap();
     let join = ClientMessage::Hello(Hello { own: vec![LEAD], ..hello("slow") });
     let mut sent_all = writer.write_all(&frame(&join)).await;
     for number in 1..50_000 {

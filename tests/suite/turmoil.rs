@@ -70,8 +70,11 @@ impl Connector for SimulatedConnector {
     type Reader = OwnedReadHalf;
     type Writer = OwnedWriteHalf;
 
-    async fn connect(&self) -> io::Result<(OwnedReadHalf, OwnedWriteHalf)> {
-        Ok(TcpStream::connect((HOST, PORT)).await?.into_split())
+    async fn connect(&self) -> io::Result<(OwnedReadHalf, OwnedWriteHalf, Option<SocketAddr>)> {
+        let stream = TcpStream::connect((HOST, PORT)).await?;
+        let peer = stream.peer_addr()?;
+        let (reader, writer) = stream.into_split();
+        Ok((reader, writer, Some(peer)))
     }
 }
 

@@ -17,7 +17,7 @@ use imbolc_net::{
     dispatcher::{CloseReason, Status},
     model::{InstrumentId, Model, NoEngine},
     protocol::{
-        ClientMessage, Hello, PROTOCOL_VERSION, ServerMessage,
+        ClientMessage, Hello, PROTOCOL_VERSION, Role, ServerMessage,
         framing::{self, Codec},
     },
     server::{HostDispatcher, HostOptions},
@@ -156,10 +156,10 @@ impl Connector for FailingConnector {
     type Reader = ReadHalf<DuplexStream>;
     type Writer = FailingWriter;
 
-    async fn connect(&self) -> io::Result<(Self::Reader, Self::Writer)> {
-        let (reader, inner) = self.inner.connect().await?;
+    async fn connect(&self) -> io::Result<(Self::Reader, Self::Writer, Option<SocketAddr>)> {
+        let (reader, inner, peer) = self.inner.connect().await?;
         let state = self.state.lock().unwrap().take().unwrap_or_else(unlimited);
-        Ok((reader, FailingWriter { inner, state }))
+        Ok((reader, FailingWriter { inner, state }, peer))
     }
 }
 
@@ -190,6 +190,8 @@ fn hello() -> ClientMessage<Ledger> {
         compression: vec![],
         attempt: 0,
         checks_digests: false,
+        role: Role::default(),
+        instance: None,
         resume: None,
     })
 }
@@ -231,7 +233,7 @@ async fn host_fails(room: usize, failure: Failure, meanwhile: Meanwhile) -> Opti
     let (listener, connector) = in_memory();
     let state = writer_state(room, failure);
     let host = open(FailingListener { inner: listener, state: Some(Arc::clone(&state)) });
-    let (mut reader, mut writer) = connector.connect().await.unwrap();
+    let (mut reader, mut writer, _) = connector.connect().await.unwrap();
     // The client reads everything.
     tokio::spawn(async move { tokio::io::copy(&mut reader, &mut tokio::io::sink()).await });
     writer.write_all(&framed(&hello())).await.unwrap();

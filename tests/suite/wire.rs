@@ -13,7 +13,7 @@ use imbolc_net::{
     protocol::{
         ActionNumber, ClientId, ClientMessage, Hello, HistoryChange, NetworkState, OwnerInfo,
         OwnershipRefusal, PROTOCOL_VERSION, Participant, Presence, PrivilegeLevel, ProtocolError,
-        ReconnectRefusal, Reconnected, Refusal, Rejection, Resume, Roster, RosterChange, Seq,
+        ReconnectRefusal, Reconnected, Refusal, Rejection, Resume, Role, Roster, RosterChange, Seq,
         ServerMessage, SessionId, SessionToken, StateDigest, StatePatch, Welcome,
         framing::{self, Codec, Compression, Format},
         limits,
@@ -172,10 +172,16 @@ fn client_samples() -> Vec<(&'static str, ClientMessage)> {
         compression: vec!["lz4".into()],
         attempt: 0,
         checks_digests: false,
+        role: Role::default(),
+        instance: None,
         resume: None,
     };
-    let resume =
-        Resume { token: TOKEN, seq: Some(Seq(41)), answered: Some(ActionNumber(17)), history: 2 };
+    let resume = Resume {
+        token: Some(TOKEN),
+        seq: Some(Seq(41)),
+        answered: Some(ActionNumber(17)),
+        history: 2,
+    };
     let again = Hello { resume: Some(resume), own: vec![], privilege: false, ..hello.clone() };
     let put = imbolc_net::studio::NetworkAction::PianoRoll(LEAD, PianoRollAction::Add(note()));
     let key = imbolc_net::studio::NetworkAction::Instrument(
@@ -239,7 +245,7 @@ fn server_samples() -> Vec<(&'static str, ServerMessage)> {
         session: SESSION,
         client_id: ClientId(3),
         name: "Ana".into(),
-        token: TOKEN,
+        token: Some(TOKEN),
         codec: "json".into(),
         compression: None,
         granted: vec![BASS],
@@ -253,7 +259,7 @@ fn server_samples() -> Vec<(&'static str, ServerMessage)> {
         session: SESSION,
         client_id: ClientId(3),
         name: "Ana".into(),
-        token: TOKEN,
+        token: Some(TOKEN),
         codec: "postcard".into(),
         compression: Some("lz4".into()),
         last_action: ActionNumber(17),

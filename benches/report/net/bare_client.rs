@@ -7,7 +7,7 @@ use imbolc_net::{
     ClientMessage, ServerMessage,
     model::{InstrumentId, Model},
     protocol::{
-        Hello, PROTOCOL_VERSION,
+        Hello, PROTOCOL_VERSION, Role,
         framing::{self, Codec},
     },
     studio::Studio,
@@ -92,6 +92,8 @@ pub fn hello(codec: Codec, own: Vec<InstrumentId>) -> Vec<u8> {
             compression: vec![],
             attempt: 0,
             checks_digests: false,
+            role: Role::default(),
+            instance: None,
             resume: None,
         }),
     )

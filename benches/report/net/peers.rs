@@ -122,7 +122,7 @@ fn welcome(codec: Codec, instruments: u32) -> Vec<u8> {
         session: SessionId::new([7; 16]),
         client_id: ClientId(1),
         name: "Ana".into(),
-        token: SessionToken::new([9; 16]),
+        token: Some(SessionToken::new([9; 16])),
         codec: codec.name().into(),
         compression: None,
         granted: vec![],

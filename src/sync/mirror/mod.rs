@@ -71,7 +71,7 @@ struct Participation {
     session: SessionId,
     client: ClientId,
     name: String,
-    token: SessionToken,
+    token: Option<SessionToken>,
     /// Whether the client joined as a new participant.
     is_new: bool,
 }
@@ -175,7 +175,7 @@ impl<M: Model> Mirror<M> {
 
     /// The secret with which to resume.
     #[must_use]
-    pub const fn token(&self) -> SessionToken {
+    pub const fn token(&self) -> Option<SessionToken> {
         self.me.token
     }
 

@@ -11,6 +11,7 @@ use crate::{
         framing::{Codec, Compression, Format},
         limits,
     },
+    security::PublicKey,
     sync::session::{
         Session, SessionConfig,
         member::{CATCH_UP, ConnectionId, Link, LinkState, Member, Tokens},
@@ -20,6 +21,32 @@ use crate::{
         time::{Millis, Timestamp},
     },
 };
+
+/// What the shell knows of the client of a new connection.
+#[derive(Clone, Copy, Debug)]
+pub struct Credentials {
+    /// The key that the client has proven to hold; `None` for a plain client.
+    pub key: Option<PublicKey>,
+    /// What becomes the secret of a plain client: fresh random bytes of the operating
+    /// system.
+    pub token: Option<SessionToken>,
+    /// How many places of the session have to stay free for others.
+    pub kept_places: u32,
+}
+
+impl Credentials {
+    /// Those of a plain client.
+    #[must_use]
+    pub const fn plain(token: SessionToken) -> Self {
+        Self { key: None, token: Some(token), kept_places: 0 }
+    }
+
+    /// Those of a client that has proven to hold `key`.
+    #[must_use]
+    pub const fn proven(key: PublicKey) -> Self {
+        Self { key: Some(key), token: None, kept_places: 0 }
+    }
+}
 
 /// An accepted handshake.
 #[derive(Debug)]
@@ -44,8 +71,7 @@ pub enum Rejected {
 }
 
 impl<M: Model> Session<M> {
-    /// Handles the first message of a connection. `token` becomes the client's
-    /// secret and must be fresh random bytes of the operating system.
+    /// Handles the first message of a connection.
     ///
     /// # Errors
     /// If the `Hello` is not acceptable, or the client cannot resume.
@@ -53,13 +79,13 @@ impl<M: Model> Session<M> {
         &mut self,
         now: Timestamp,
         hello: &Hello,
-        token: SessionToken,
+        credentials: Credentials,
     ) -> Result<Admission<M>, Rejected> {
         let format = Self::agree(hello).map_err(Rejected::Unfit)?;
         self.notice_pause(now);
         let admission = match &hello.resume {
-            Some(resume) => self.readmit(now, hello, resume, token, format),
-            None => self.admit(now, hello, token, format).map_err(Rejected::Unfit),
+            Some(resume) => self.readmit(now, hello, resume, credentials, format),
+            None => self.admit(now, hello, credentials, format).map_err(Rejected::Unfit),
         };
         self.update_deadline();
         admission
@@ -85,7 +111,7 @@ impl<M: Model> Session<M> {
         &mut self,
         now: Timestamp,
         hello: &Hello,
-        token: SessionToken,
+        credentials: Credentials,
         format: Format,
     ) -> Result<Admission<M>, ProtocolError> {
         let limit = self.config.max_participants;
@@ -101,7 +127,8 @@ impl<M: Model> Session<M> {
             self.apply_on_release_of_unowned(alone.client_id);
         }
         self.edit_roster(|roster| {
-            let participant = Participant::new(&name);
+            let participant =
+                Participant { role: hello.role, key: credentials.key, ..Participant::new(&name) };
             roster.participants.insert(client, participant);
         });
         let ownership = self.claim(client, &hello.own);
@@ -118,12 +145,14 @@ impl<M: Model> Session<M> {
             Member {
                 connection,
                 attempt: hello.attempt,
-                tokens: Tokens::new(token),
+                key: credentials.key,
+                instance: hello.instance,
+                tokens: credentials.token.map(Tokens::new),
                 last_action: ActionNumber::default(),
                 rejections: VecDeque::new(),
                 history: VecDeque::new(),
                 noticed: link.noticed,
-                has_token: false,
+                has_token: credentials.key.is_some(),
                 catch_up: CATCH_UP,
                 asked: None,
                 link_state: LinkState::Connected(Box::new(link)),
@@ -133,7 +162,7 @@ impl<M: Model> Session<M> {
             session: self.id,
             client_id: client,
             name: name.to_string(),
-            token,
+            token: credentials.token,
             codec: format.codec.name().into(),
             compression: format.compression.map(|compression| compression.name().into()),
             granted: ownership.granted,
@@ -151,10 +180,14 @@ impl<M: Model> Session<M> {
         now: Timestamp,
         hello: &Hello,
         resume: &Resume,
-        token: SessionToken,
+        credentials: Credentials,
         format: Format,
     ) -> Result<Admission<M>, Rejected> {
-        let known = self.members.iter().find(|(_, member)| member.tokens.knows(resume.token));
+        let known = self.members.iter().find(|(_, member)| match (credentials.key, resume.token) {
+            (Some(key), _) => member.key == Some(key) && member.instance == hello.instance,
+            (None, Some(shown)) => member.tokens.as_ref().is_some_and(|tokens| tokens.knows(shown)),
+            (None, None) => false,
+        });
         let Some((&client, member)) = known else {
             return Err(Rejected::Unknown(ReconnectRefusal::UnknownToken));
         };
@@ -180,7 +213,11 @@ impl<M: Model> Session<M> {
             member.catch_up = CATCH_UP;
             member.connection = connection;
             member.attempt = member.attempt.max(hello.attempt);
-            member.tokens.renew(resume.token, token);
+            if let (Some(tokens), Some(shown), Some(next)) =
+                (&mut member.tokens, resume.token, credentials.token)
+            {
+                tokens.renew(shown, next);
+            }
             history.extend(member.history.iter().filter(|change| change.number > resume.history));
             link.noticed = member.noticed;
             link.history_sent = member.history.back().map_or(0, |last| last.number);
@@ -195,7 +232,7 @@ impl<M: Model> Session<M> {
             session: self.id,
             client_id: client,
             name: roster.as_owner(client).map(|me| me.name.to_string()).unwrap_or_default(),
-            token,
+            token: credentials.token,
             codec: format.codec.name().into(),
             compression: format.compression.map(|compression| compression.name().into()),
             last_action,

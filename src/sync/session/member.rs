@@ -6,9 +6,10 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 use crate::{
     model::Model,
     protocol::{
-        ActionNumber, ClientId, HistoryChange, NetworkState, Rejection, Seq, ServerMessage,
-        SessionToken,
+        ActionNumber, ClientId, HistoryChange, InstanceId, NetworkState, Rejection, Seq,
+        ServerMessage, SessionToken,
     },
+    security::PublicKey,
     util::time::Timestamp,
 };
 
@@ -22,7 +23,11 @@ pub(super) struct Member<M: Model> {
     pub(super) connection: ConnectionId,
     /// The highest attempt of its connections; 0 if the client does not count them.
     pub(super) attempt: u64,
-    pub(super) tokens: Tokens,
+    /// The key that it has proven to hold; `None` for a plain client.
+    pub(super) key: Option<PublicKey>,
+    pub(super) instance: Option<InstanceId>,
+    /// Those of a plain client.
+    pub(super) tokens: Option<Tokens>,
     /// The last decided action.
     pub(super) last_action: ActionNumber,
     /// The latest rejections, in case the answers are lost with the connection.

@@ -39,7 +39,7 @@ use std::{
     time::Duration,
 };
 
-pub use admission::{Admission, Rejected, checked_name};
+pub use admission::{Admission, Credentials, Rejected, checked_name};
 use base_log::BaseLog;
 use history::Take;
 pub use incoming::MessageOutcome;

@@ -11,7 +11,7 @@ use imbolc_net::{
         framing::{self, Codec, check_portable},
         limits,
     },
-    sync::session::{MessageOutcome, Session, SessionConfig},
+    sync::session::{Credentials, MessageOutcome, Session, SessionConfig},
     util::time::Timestamp,
 };
 
@@ -91,7 +91,11 @@ fn session() -> (Session<Faulty>, imbolc_net::sync::session::ConnectionId) {
     hello.model = Faulty::NAME.into();
     hello.model_version = Faulty::VERSION;
     hello.own = vec![InstrumentId(1)];
-    let admission = session.handle_hello(Timestamp::ZERO, &hello, SessionToken::new([1; 16]));
+    let admission = session.handle_hello(
+        Timestamp::ZERO,
+        &hello,
+        Credentials::plain(SessionToken::new([1; 16])),
+    );
     (session, admission.ok().unwrap().connection)
 }
 

@@ -13,7 +13,7 @@ use imbolc_net::{
         framing::Codec,
     },
     server::HostDispatcher,
-    sync::session::{MessageOutcome, Session, SessionConfig},
+    sync::session::{Credentials, MessageOutcome, Session, SessionConfig},
     util::time::Timestamp,
 };
 
@@ -251,7 +251,11 @@ fn panicking_action_is_answered_like_any_other() {
     let mut hello = hello("Ana");
     hello.model = Faulty::NAME.into();
     hello.model_version = Faulty::VERSION;
-    let admission = session.handle_hello(Timestamp::ZERO, &hello, SessionToken::new([1; 16]));
+    let admission = session.handle_hello(
+        Timestamp::ZERO,
+        &hello,
+        Credentials::plain(SessionToken::new([1; 16])),
+    );
     let connection = admission.ok().unwrap().connection;
     let twice = || Move::Write("continues".into());
     let actions = [Move::Count, Move::PanicAt(1), twice(), twice(), Move::Count];

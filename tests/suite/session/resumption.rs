@@ -206,7 +206,7 @@ fn client_can_resume_many_times() {
 fn unknown_token_is_refused() {
     let mut harness = Harness::new();
     let mut ana = harness.join("Ana", &[]);
-    let guess = Resume { token: SessionToken::new([0xee; 16]), ..ana.mirror.resume() };
+    let guess = Resume { token: Some(SessionToken::new([0xee; 16])), ..ana.mirror.resume() };
     assert!(matches!(harness.resume_with(&mut ana, guess), Err(Rejected::Unknown(_))));
     assert_eq!(harness.session.state().roster.participants.len(), 2);
 }

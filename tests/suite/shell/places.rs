@@ -330,7 +330,9 @@ impl Connector for Panicking {
     type Reader = ReadHalf<DuplexStream>;
     type Writer = WriteHalf<DuplexStream>;
 
-    async fn connect(&self) -> io::Result<(Self::Reader, Self::Writer)> {
+    async fn connect(
+        &self,
+    ) -> io::Result<(Self::Reader, Self::Writer, Option<std::net::SocketAddr>)> {
         assert!(!self.1.swap(true, std::sync::atomic::Ordering::Relaxed), "a bug of ours");
         self.0.connect().await
     }

@@ -38,11 +38,14 @@ impl Connector for ScriptedConnector {
     type Reader = ReadHalf<DuplexStream>;
     type Writer = WriteHalf<DuplexStream>;
 
-    async fn connect(&self) -> io::Result<(Self::Reader, Self::Writer)> {
+    async fn connect(
+        &self,
+    ) -> io::Result<(Self::Reader, Self::Writer, Option<std::net::SocketAddr>)> {
         let (near, far) = tokio::io::duplex(self.pipe);
         let refused = |_| io::Error::from(io::ErrorKind::ConnectionRefused);
         self.accepting.send(far).await.map_err(refused)?;
-        Ok(tokio::io::split(near))
+        let (reader, writer) = tokio::io::split(near);
+        Ok((reader, writer, None))
     }
 }
 
@@ -94,7 +97,7 @@ impl ScriptedHost {
             session,
             client_id,
             name,
-            token: SessionToken::new([9; 16]),
+            token: Some(SessionToken::new([9; 16])),
             codec,
             compression: None,
             last_action: ActionNumber(0),

@@ -49,7 +49,7 @@ async fn full_state_of_a_resume_takes_as_long_as_bytes_arrive() {
     let directory = std::env::temp_dir().join(format!("imbolc-trickle-{}", std::process::id()));
     let file = TokenFile::claim(&directory, "here", "Ana").unwrap();
     let (session, token) = (SessionId::new([1; 16]), SessionToken::new([1; 16]));
-    file.save(SavedToken { session, token, attempt: 3 }).unwrap();
+    file.save(SavedToken { session, token: Some(token), attempt: 3 }).unwrap();
     let with_file = JoinOptions { token_file: Some(file), ..options("Ana", &[]) };
     let (mut host, connector) = ScriptedHost::new(PIPE).await;
     let joining = tokio::spawn(Remote::join(connector, with_file));

@@ -41,7 +41,7 @@ fn abandoned(hello: Hello) -> [Vec<u8>; 2] {
 }
 
 async fn abandon(connector: &MemoryConnector, bytes: &[u8]) -> ReadHalf<DuplexStream> {
-    let (reader, mut writer) = connector.connect().await.unwrap();
+    let (reader, mut writer, _) = connector.connect().await.unwrap();
     writer.write_all(bytes).await.unwrap();
     writer.shutdown().await.unwrap();
     reader

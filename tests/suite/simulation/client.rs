@@ -6,7 +6,7 @@ use std::time::Duration;
 use imbolc_net::{
     model::InstrumentId,
     protocol::{
-        Hello, NetworkState, ProtocolError, Reconnected, Resume, SessionToken, Welcome,
+        Hello, NetworkState, ProtocolError, Reconnected, Resume, Role, SessionToken, Welcome,
         framing::{self, Codec, Format},
         limits,
     },
@@ -115,7 +115,12 @@ impl World<'_> {
         client.attempts += 1;
         let resume = match &client.mirror {
             Some(mirror) if client.token.is_some() => Some(mirror.resume()),
-            _ => client.token.map(|token| Resume { token, seq: None, answered: None, history: 0 }),
+            _ => client.token.map(|token| Resume {
+                token: Some(token),
+                seq: None,
+                answered: None,
+                history: 0,
+            }),
         };
         let others = u32::try_from(index).unwrap() + 1;
         let Format { codec, compression } = self.plan.format;
@@ -125,6 +130,8 @@ impl World<'_> {
             own: vec![own(index), InstrumentId(others)],
             attempt: client.attempts,
             checks_digests: index % 2 == 1,
+            role: Role::default(),
+            instance: None,
             resume,
             ..harness::hello(&format!("P{index}"))
         };
@@ -281,7 +288,7 @@ impl World<'_> {
                     client.log.applied = client.log.applied.max(back.seq);
                     client.log.must_ask = false;
                     client.log.asked = false;
-                    client.token = Some(back.token);
+                    client.token = back.token;
                     mirror.reconnected(back);
                     self.client_connected(index, wire)
                 }
@@ -314,7 +321,7 @@ impl World<'_> {
     }
 
     fn client_welcomed(&mut self, index: usize, wire: u64, welcome: Welcome<Rigged>) -> Checked {
-        self.clients[index].token = Some(welcome.token);
+        self.clients[index].token = welcome.token;
         self.ownership_requests.retain(|_, request| request.index != index);
         let client = &mut self.clients[index];
         match &mut client.mirror {
@@ -348,7 +355,7 @@ impl World<'_> {
         let client = &mut self.clients[index];
         let Some(back) = client.back.take() else { return Ok(()) };
         self.stats.resumed += 1;
-        client.token = Some(back.token);
+        client.token = back.token;
         let last = back.last_action;
         let mirror = Mirror::resumed(back, state, self.plan.client.backlog);
         // Requests of the crashed process that the host has not received no longer

@@ -11,7 +11,8 @@ use imbolc_net::{
     },
     studio::{AutomationAction, NetworkAction, PianoRollAction},
     sync::session::{
-        Admission, ConnectionId, MessageOutcome, Rejected, Session, SessionOutput, Update,
+        Admission, ConnectionId, Credentials, MessageOutcome, Rejected, Session, SessionOutput,
+        Update,
     },
     util::time::Timestamp,
 };
@@ -375,11 +376,12 @@ impl World<'_> {
 
     fn host_handles_hello(&mut self, id: u64, hello: &Hello) -> Checked {
         let token = self.token();
-        let known = hello.resume.as_ref().and_then(|resume| self.oracle.owner_of(resume.token));
+        let known = hello.resume.as_ref().and_then(|resume| self.oracle.owner_of(resume.token?));
         let roster = Arc::clone(&self.session.state().roster);
         let known = known.filter(|client| roster.participants.contains_key(client));
-        let (answer, _) =
-            self.with_session(&Cause::Presence, |s, now| s.handle_hello(now, hello, token))?;
+        let (answer, _) = self.with_session(&Cause::Presence, |s, now| {
+            s.handle_hello(now, hello, Credentials::plain(token))
+        })?;
         let newest = known.map_or(0, |client| self.oracle.record(client).attempt);
         let is_newer = hello.attempt == 0 || hello.attempt > newest;
         let superseded = matches!(answer, Err(Rejected::Unfit(ProtocolError::Superseded)));
@@ -433,7 +435,7 @@ impl World<'_> {
         let seq = resume.and_then(|resume| resume.seq);
         let owes = seq.and_then(|seq| self.oracle.base_first_sent(self.now, client, seq));
         if let Some(resume) = resume {
-            self.oracle.token_used(client, resume.token);
+            self.oracle.token_used(client, resume.token.unwrap());
             let state = self.session.state();
             let silent = state.roster.owned_by(client).all(|id| {
                 let instrument = state.model.instruments.get(id);

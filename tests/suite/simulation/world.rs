@@ -7,7 +7,7 @@ use imbolc_net::{
     model::{InstrumentId, Model},
     protocol::{Hello, Resume, SessionId, SessionToken},
     studio::{Name, NetworkAction, SourceKind, Studio, StudioState},
-    sync::session::Session,
+    sync::session::{Credentials, Session},
     util::time::Timestamp,
 };
 
@@ -340,11 +340,12 @@ impl<'a> World<'a> {
             return Ok(());
         }
         let token = dead[n % dead.len()];
-        let resume = Some(Resume { token, seq: None, answered: None, history: 0 });
+        let resume = Some(Resume { token: Some(token), seq: None, answered: None, history: 0 });
         let hello = Hello { resume, ..harness::hello("Thief") };
         let fresh = self.token();
-        let (answer, _) =
-            self.with_session(&Cause::Presence, |s, now| s.handle_hello(now, &hello, fresh))?;
+        let (answer, _) = self.with_session(&Cause::Presence, |s, now| {
+            s.handle_hello(now, &hello, Credentials::plain(fresh))
+        })?;
         ensure(answer.is_err(), "an expired token is rejected", String::new)
     }
 
