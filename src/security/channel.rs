@@ -336,3 +336,6 @@ macro_rules! hidden {
 }
 
 hidden!(Initiator, Answered, Responder<'_>, Replied, Sealer, Opener);
+
+#[cfg(test)]
+mod tests;

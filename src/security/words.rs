@@ -57,5 +57,50 @@ pub fn words(
 }
 
 fn hash_of<const N: usize>(parts: [&[u8]; N]) -> [u8; 32] {
-    parts.iter().fold(Blake2s256::new(), |hasher, part| hasher.chain_update(part)).finalize().into()
+    parts.iter().fold(Blake2s256::new(), Blake2s256::chain_update).finalize().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::security::PrivateKey;
+
+    fn key(seed: u8) -> PublicKey {
+        PrivateKey::new([seed; 32]).public()
+    }
+
+    const fn nonce(byte: u8) -> WordNonce {
+        WordNonce::new([byte; 32])
+    }
+
+    /// Made with Python's `hashlib`.
+    #[test]
+    fn words_are_those_of_the_document() {
+        let expected = ["control", "party", "ten", "famous", "route", "clarify"];
+        assert_eq!(words(key(2), key(1), nonce(6), nonce(7)), expected);
+    }
+
+    #[test]
+    fn words_depend_on_both_keys_and_both_nonces() {
+        let all = [
+            words(key(2), key(1), nonce(6), nonce(7)),
+            words(key(3), key(1), nonce(6), nonce(7)),
+            words(key(2), key(3), nonce(6), nonce(7)),
+            words(key(2), key(1), nonce(8), nonce(7)),
+            words(key(2), key(1), nonce(6), nonce(8)),
+            words(key(1), key(2), nonce(6), nonce(7)),
+        ];
+        for (at, words) in all.iter().enumerate() {
+            assert!(!all[..at].contains(words), "{words:?}");
+        }
+    }
+
+    #[test]
+    fn commitment_holds_for_one_nonce_and_one_channel() {
+        let commitment = nonce(7).commitment(&[5; 32]);
+        let digits = "\"5360f2f95e5e6eb30040cc0e79fc1e71df177c59c9996d081e5e421b65fd5344\"";
+        assert_eq!(serde_json::to_string(&commitment).unwrap(), digits);
+        assert_ne!(nonce(8).commitment(&[5; 32]), commitment);
+        assert_ne!(nonce(7).commitment(&[6; 32]), commitment);
+    }
 }
