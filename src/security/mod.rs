@@ -17,5 +17,5 @@ pub use self::{
     channel::{Channel, ChannelError, Entry, Initiator, Opener, Responder, Sealer},
     join_code::{CodeMac, CodeRun, Element, JoinCode},
     keys::{PrivateKey, PublicKey},
-    words::{WordCommitment, WordNonce, words},
+    words::{Words, WordsCommitment, WordsNonce, words},
 };

@@ -9,13 +9,16 @@ use blake2::{Blake2s256, Digest as _};
 use super::keys::PublicKey;
 use crate::util::hex::hex_bytes;
 
+/// Six words of 2,048.
+pub type Words = [&'static str; 6];
+
 /// What one side adds to the words: 32 random bytes. In JSON, 64 hexadecimal digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct WordNonce([u8; 32]);
+pub struct WordsNonce([u8; 32]);
 
-hex_bytes!(WordNonce, "a nonce");
+hex_bytes!(WordsNonce, "a nonce");
 
-impl WordNonce {
+impl WordsNonce {
     /// The nonce of `bytes`, which must come from the operating system's random number
     /// generator, anew for each question.
     #[must_use]
@@ -26,18 +29,18 @@ impl WordNonce {
     /// What the client sends of its nonce before it sees the host's; `hash` is the
     /// handshake hash of the channel.
     #[must_use]
-    pub fn commitment(&self, hash: &[u8; 32]) -> WordCommitment {
-        WordCommitment(hash_of([b"imbolc ask", hash, &self.0]))
+    pub fn commitment(&self, hash: &[u8; 32]) -> WordsCommitment {
+        WordsCommitment(hash_of([b"imbolc ask", hash, &self.0]))
     }
 }
 
 /// A nonce of the client that cannot be changed any more: the host compares it with the
-/// [`commitment`](WordNonce::commitment) of the nonce that is revealed. In JSON, 64
+/// [`commitment`](WordsNonce::commitment) of the nonce that is revealed. In JSON, 64
 /// hexadecimal digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct WordCommitment([u8; 32]);
+pub struct WordsCommitment([u8; 32]);
 
-hex_bytes!(WordCommitment, "a commitment");
+hex_bytes!(WordsCommitment, "a commitment");
 
 /// Six words of 2,048, over the keys and nonces of the host and the client: equal on both
 /// screens if nobody is in between.
@@ -45,9 +48,9 @@ hex_bytes!(WordCommitment, "a commitment");
 pub fn words(
     host: PublicKey,
     client: PublicKey,
-    host_nonce: WordNonce,
-    client_nonce: WordNonce,
-) -> [&'static str; 6] {
+    host_nonce: WordsNonce,
+    client_nonce: WordsNonce,
+) -> Words {
     let hash =
         hash_of([b"imbolc words", host.bytes(), client.bytes(), &host_nonce.0, &client_nonce.0]);
     let list = Language::English.word_list();
@@ -69,8 +72,8 @@ mod tests {
         PrivateKey::new([seed; 32]).public()
     }
 
-    const fn nonce(byte: u8) -> WordNonce {
-        WordNonce::new([byte; 32])
+    const fn nonce(byte: u8) -> WordsNonce {
+        WordsNonce::new([byte; 32])
     }
 
     /// Made with Python's `hashlib`.
