@@ -3,6 +3,7 @@
 
 mod commit;
 mod connections;
+mod entry;
 mod faults;
 mod join_events;
 mod logs;
@@ -14,6 +15,7 @@ mod silence;
 mod slow_links;
 mod strangers;
 mod timing;
+mod visitor;
 
 use std::time::Duration;
 
