@@ -19,10 +19,10 @@
 //! 3. For each connection that can take more, it calls
 //!    [`pull`](Session::pull), which is a change like any other.
 
-mod admission;
 mod base_log;
 mod history;
 mod incoming;
+mod joining;
 mod key_records;
 mod member;
 mod moderation;
@@ -42,10 +42,10 @@ use std::{
     time::Duration,
 };
 
-pub use admission::{Admission, Credentials, Rejected, checked_name};
 use base_log::BaseLog;
 use history::Take;
 pub use incoming::MessageOutcome;
+pub use joining::{Admission, Credentials, Rejected, checked_name};
 use key_records::KeyRecords;
 pub use member::ConnectionId;
 use member::{Link, LinkState, Member};
