@@ -16,7 +16,7 @@ struct Layers {
 }
 
 /// The network layer.
-const NET: [&str; 14] = [
+const NET: [&str; 15] = [
     "open",
     "discovery",
     "server",
@@ -24,6 +24,7 @@ const NET: [&str; 14] = [
     "projects",
     "authority",
     "dispatcher",
+    "installation",
     "transport",
     "sync",
     "studio",
