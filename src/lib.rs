@@ -57,6 +57,7 @@
 #![warn(clippy::pedantic)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used))]
 
+pub mod admission;
 pub mod authority;
 pub mod client;
 #[cfg(feature = "mdns")]

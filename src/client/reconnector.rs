@@ -173,13 +173,13 @@ impl<C: Connector> Reconnector<C> {
     }
 
     /// The event of a privilege that the `Hello` requested and the host did not
-    /// grant, if another participant holds it.
+    /// grant, if another participant holds it, or for a viewer.
     pub(super) fn privilege_denial<M: Model>(&self, mirror: &Mirror<M>) -> Option<SessionEvent<M>> {
         let roster = &mirror.confirmed().roster;
-        let denied =
-            self.options.privilege && mirror.is_new() && !roster.is_privileged(mirror.client());
-        let holder = roster.privileged.clone().filter(|_| denied)?;
-        Some(SessionEvent::PrivilegeDenied { holder, reserved: None })
+        let me = mirror.client();
+        let denied = self.options.privilege && mirror.is_new() && !roster.is_privileged(me);
+        let holder = if roster.is_viewer(me) { None } else { Some(roster.privileged.clone()?) };
+        denied.then_some(SessionEvent::PrivilegeDenied { holder, reserved: None })
     }
 
     /// Runs `connection`, and each one that replaces it, until the dispatcher is

@@ -18,9 +18,10 @@ use super::{
     shared::Shared,
 };
 use crate::{
+    admission::AdmissionStatus,
     dispatcher::{
         Clock, CloseError, CloseReason, ConnectionError, DispatchError, Dispatcher, Events,
-        Identity, OpenError, Status,
+        HostCommand, Identity, OpenError, Status,
     },
     model::{InstrumentId, Model},
     protocol::{ClientMessage, NetworkState},
@@ -238,6 +239,14 @@ impl<M: Model> Dispatcher<M> for RemoteDispatcher<M> {
 
     fn release_privilege(&self) -> Result<(), DispatchError> {
         self.request(ClientMessage::ReleasePrivilege)
+    }
+
+    fn administer(&self, _: HostCommand) -> Result<(), DispatchError> {
+        Err(DispatchError::NotHost)
+    }
+
+    fn admission(&self) -> Option<Arc<AdmissionStatus>> {
+        None
     }
 
     fn resynchronise(&self) -> Result<(), DispatchError> {

@@ -102,4 +102,7 @@ pub enum EntryRefusal {
     /// The client does not encrypt, and this session admits no such client.
     #[error("the host admits encrypted connections only")]
     PlainNotAdmitted,
+    /// The client sent a message that is not expected in this state of the connection.
+    #[error("the message is not expected now")]
+    OutOfTurn,
 }

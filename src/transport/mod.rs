@@ -5,6 +5,7 @@
 //! in a simulated network. This layer moves payloads and never looks into them.
 
 mod address;
+mod channel_streams;
 mod frames;
 mod listening;
 
@@ -20,11 +21,14 @@ use tokio::{
     sync::mpsc,
 };
 
-pub(crate) use self::frames::Frames;
 pub use self::{
     address::{interface_hint, seen_from_elsewhere, where_to_join, with_port},
     frames::frame_splitter,
     listening::listen,
+};
+pub(crate) use self::{
+    channel_streams::{ChannelReader, ChannelWriter},
+    frames::Frames,
 };
 
 /// The receiving half of a connection.

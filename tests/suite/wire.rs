@@ -324,7 +324,7 @@ fn server_samples() -> Vec<(&'static str, ServerMessage)> {
             ServerMessage::OwnershipAnswer { granted: vec![BASS], refused: refused() },
         ),
         ("PrivilegeGranted", ServerMessage::PrivilegeGranted),
-        ("PrivilegeDenied", ServerMessage::PrivilegeDenied { holder: ana(), reserved: None }),
+        ("PrivilegeDenied", ServerMessage::PrivilegeDenied { holder: Some(ana()), reserved: None }),
         ("PrivilegeRevoked", ServerMessage::PrivilegeRevoked { by: ana() }),
         ("Ping", ServerMessage::Ping { nonce: 1_500_000, clock, digest: Some(digest) }),
         ("Ping-bare", ServerMessage::Ping { nonce: 1_500_000, clock, digest: None }),

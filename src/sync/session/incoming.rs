@@ -10,7 +10,7 @@ use crate::{
     sync::{
         UndoReport,
         session::{
-            Session, admission,
+            Session, joining,
             member::{CATCH_UP, ConnectionId, Member},
             ownership::OwnershipAnswer,
         },
@@ -220,7 +220,7 @@ impl<M: Model> Session<M> {
 
 fn check_length(instruments: &[InstrumentId]) -> Result<(), ProtocolError> {
     if instruments.len() > limits::REQUESTED_INSTRUMENTS as usize {
-        return Err(admission::too_many_instruments());
+        return Err(joining::too_many_instruments());
     }
     Ok(())
 }

@@ -40,7 +40,7 @@ fn brief(event: Event) -> String {
         Event::Session(SessionEvent::OwnershipRefused { instrument, .. }) => {
             format!("not {instrument}")
         }
-        Event::Session(SessionEvent::PrivilegeDenied { holder, .. }) => {
+        Event::Session(SessionEvent::PrivilegeDenied { holder: Some(holder), .. }) => {
             format!("{} has the privilege", holder.name)
         }
         Event::Session(SessionEvent::NewSession { why, unanswered, .. }) => {
