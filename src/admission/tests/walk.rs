@@ -130,6 +130,7 @@ impl Walk {
         let is_sensible = self.dice.below(100) < 85;
         let roll = self.dice.below(100);
         match if is_sensible { self.sensible(id, connection, roll) } else { roll } {
+            0 if self.dice.below(8) == 0 => (0..150).for_each(|_| self.connect()),
             0..25 => self.connect(),
             25..35 => {
                 let outcome = self.control.opening(now, id);
