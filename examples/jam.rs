@@ -422,7 +422,7 @@ impl Band {
         line(player.name, "asks", "for the privilege");
         player.studio.request_privilege()?;
         let answer = |event| match event {
-            Event::Session(SessionEvent::PrivilegeDenied { holder, .. }) => {
+            Event::Session(SessionEvent::PrivilegeDenied { holder: Some(holder), .. }) => {
                 Some(format!("no: {holder} has it"))
             }
             Event::Session(SessionEvent::Privilege { holder: Some(holder) })

@@ -58,7 +58,7 @@ impl<D: Dispatcher> Ui<D> {
             Event::Session(SessionEvent::Refused { reason, .. }) => {
                 self.message = format!("undone: {reason}")
             }
-            Event::Session(SessionEvent::PrivilegeDenied { holder, .. }) => {
+            Event::Session(SessionEvent::PrivilegeDenied { holder: Some(holder), .. }) => {
                 self.message = format!("{holder} has the privilege")
             }
             Event::Session(SessionEvent::Joined(participant)) => {

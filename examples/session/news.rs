@@ -169,11 +169,15 @@ impl News {
             }
             SessionEvent::PrivilegeDenied { holder, reserved } => {
                 self.denied += 1;
-                let state = match reserved {
-                    Some(left) => format!("is away, and keeps it for {} s", left.0.div_ceil(1000)),
-                    None => "has it".into(),
+                let why = match (holder, reserved) {
+                    (None, _) => "you are a viewer".into(),
+                    (Some(holder), None) => format!("{holder} has it"),
+                    (Some(holder), Some(left)) => {
+                        let seconds = left.0.div_ceil(1000);
+                        format!("{holder} is away, and keeps it for {seconds} s")
+                    }
                 };
-                complain(format_args!("you do not get the privilege: {holder} {state}"));
+                complain(format_args!("you do not get the privilege: {why}"));
             }
             SessionEvent::Refused { action, reason } => {
                 let what = words::action(&self.studio.state().model, &action);

@@ -12,11 +12,14 @@ use std::{
 use async_trait::async_trait;
 
 use crate::{
+    admission::AdmissionStatus,
     authority::{
         Authority, Engine, Setup,
         in_process::{InProcess, delegate_to_in_process},
     },
-    dispatcher::{CloseError, DispatchError, Dispatcher, Events, Identity, OpenError, Status},
+    dispatcher::{
+        CloseError, DispatchError, Dispatcher, Events, HostCommand, Identity, OpenError, Status,
+    },
     model::{InstrumentId, Model},
     protocol::{NetworkState, SessionId},
     studio::Studio,
@@ -96,6 +99,14 @@ impl<M: Model> Drop for LocalDispatcher<M> {
 #[async_trait]
 impl<M: Model> Dispatcher<M> for LocalDispatcher<M> {
     delegate_to_in_process!();
+
+    fn administer(&self, _: HostCommand) -> Result<(), DispatchError> {
+        Err(DispatchError::NotHost)
+    }
+
+    fn admission(&self) -> Option<Arc<AdmissionStatus>> {
+        None
+    }
 
     async fn commit(&self, action: M::Action) -> Result<M::Outcome, DispatchError> {
         self.in_process.dispatch(&action)

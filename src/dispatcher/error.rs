@@ -6,6 +6,7 @@
 use std::{io, path::PathBuf};
 
 use crate::{
+    admission::DecisionError,
     dispatcher::{CloseReason, ConnectionError},
     protocol::{ProtocolError, Refusal},
     sync::mirror::MirrorError,
@@ -71,6 +72,21 @@ pub enum DispatchError {
     /// requests for ownership, the privilege and a full state are not.
     #[error("there is no connection to the host at the moment")]
     Offline,
+    /// Only the host of the session may do this.
+    #[error("only the host of the session can do this")]
+    NotHost,
+    /// There is no question to answer, and nobody to admit.
+    #[error(transparent)]
+    Undecided(#[from] DecisionError),
+    /// There is no such participant, or it is the host.
+    #[error("there is no such participant")]
+    NoParticipant,
+    /// What a participant owns is freed only while it is away.
+    #[error("this participant is not away")]
+    NotAway,
+    /// The operating system gave no random numbers for a new code.
+    #[error("the operating system gives no random numbers")]
+    NoRandomNumbers,
     /// The client lost its place before the action was answered.
     #[error("your place in the session was lost before the host answered")]
     Unanswered,

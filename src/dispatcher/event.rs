@@ -2,6 +2,7 @@
 //! what the engine says; the event says that there is something new to read.
 
 use crate::{
+    admission::JoinRequest,
     dispatcher::Status,
     model::{DirtyFlags, Model},
     studio::Studio,
@@ -21,6 +22,11 @@ pub enum Event<M: Model = Studio> {
     Notice(M::Notice),
     /// The status of the dispatcher has changed.
     Status(Status),
+    /// Only on a host: a stranger asks to join. It comes again when the stranger has said
+    /// its name.
+    WantsToJoin(JoinRequest),
+    /// Only on a host: [`admission`](crate::dispatcher::Dispatcher::admission) has changed.
+    Admission,
     /// A timer of the host failed, described by this text. The session goes on. What the
     /// engine does wrong is a [`Notice`](Self::Notice).
     Fault(String),

@@ -8,7 +8,8 @@ use async_trait::async_trait;
 use mockall::mock;
 
 use crate::{
-    dispatcher::{CloseError, DispatchError, Dispatcher, Events, Identity, Status},
+    admission::AdmissionStatus,
+    dispatcher::{CloseError, DispatchError, Dispatcher, Events, HostCommand, Identity, Status},
     model::{InstrumentId, Model},
     protocol::NetworkState,
     util::time::Timestamp,
@@ -38,6 +39,8 @@ mock! {
         fn release_ownership(&self, instruments: &[InstrumentId]) -> Result<(), DispatchError>;
         fn request_privilege(&self) -> Result<(), DispatchError>;
         fn release_privilege(&self) -> Result<(), DispatchError>;
+        fn administer(&self, command: HostCommand) -> Result<(), DispatchError>;
+        fn admission(&self) -> Option<Arc<AdmissionStatus>>;
         fn resynchronise(&self) -> Result<(), DispatchError>;
         async fn close(&self) -> Result<(), CloseError>;
     }

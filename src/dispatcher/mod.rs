@@ -7,6 +7,7 @@
 mod clock;
 mod error;
 mod event;
+mod host_command;
 #[cfg(feature = "mock")]
 mod mock;
 mod status;
@@ -23,12 +24,14 @@ pub use self::{
     clock::Clock,
     error::{CloseError, DispatchError, OpenError},
     event::Event,
+    host_command::HostCommand,
     status::{CloseReason, ConnectionError, Identity, Status},
 };
 #[cfg(feature = "mock")]
 pub use mock::MockDispatcher;
 
 use crate::{
+    admission::{AdmissionStatus, StrangerId, Verdict},
     model::{InstrumentId, Model},
     protocol::NetworkState,
     studio::Studio,
@@ -41,8 +44,8 @@ use crate::{
 /// Every method except [`commit`](Self::commit) and [`close`](Self::close) returns
 /// at once, in every state of the connection, so a frame loop may call it.
 ///
-/// The methods come in four groups: actions, the state and what belongs to it,
-/// ownership and privilege, and the connection.
+/// The methods come in five groups: actions, the state and what belongs to it,
+/// ownership and privilege, what only a host may do, and the connection.
 #[async_trait]
 pub trait Dispatcher<M: Model = Studio>: Send + Sync {
     /// Performs `action`. When the call returns, [`state`](Self::state) shows the
@@ -135,17 +138,17 @@ pub trait Dispatcher<M: Model = Studio>: Send + Sync {
     /// [`SessionEvent::OwnershipRefused`] reports what is not.
     ///
     /// # Errors
-    /// If there is no connection, or if the dispatcher is closed.
+    /// If you are a viewer, if there is no connection, or if the dispatcher is closed.
     fn request_ownership(&self, instruments: &[InstrumentId]) -> Result<(), DispatchError>;
 
     /// Releases instruments.
     ///
     /// # Errors
-    /// As [`request_ownership`](Self::request_ownership).
+    /// If there is no connection, or if the dispatcher is closed.
     fn release_ownership(&self, instruments: &[InstrumentId]) -> Result<(), DispatchError>;
 
     /// Requests the privilege. The roster shows it if it is granted; otherwise
-    /// [`SessionEvent::PrivilegeDenied`] names its holder. A host that is a
+    /// [`SessionEvent::PrivilegeDenied`] says why not. A host that is a
     /// participant always gets it.
     ///
     /// # Errors
@@ -155,8 +158,28 @@ pub trait Dispatcher<M: Model = Studio>: Send + Sync {
     /// Releases the privilege.
     ///
     /// # Errors
-    /// As [`request_ownership`](Self::request_ownership).
+    /// As [`release_ownership`](Self::release_ownership).
     fn release_privilege(&self) -> Result<(), DispatchError>;
+
+    /// Does what only the host may do. The roster or [`admission`](Self::admission) shows
+    /// the result.
+    ///
+    /// # Errors
+    /// [`DispatchError::NotHost`] unless this program hosts the session; if the command
+    /// makes no sense any more; or if the dispatcher is closed.
+    fn administer(&self, command: HostCommand) -> Result<(), DispatchError>;
+
+    /// Answers the [`JoinRequest`](crate::admission::JoinRequest) of this id.
+    ///
+    /// # Errors
+    /// As [`administer`](Self::administer): also if the request does not wait any more.
+    fn decide(&self, request: StrangerId, verdict: Verdict) -> Result<(), DispatchError> {
+        self.administer(HostCommand::Decide { request, verdict })
+    }
+
+    /// The code, and who asks to join. `None` unless this program hosts the session.
+    /// Lock-free.
+    fn admission(&self) -> Option<Arc<AdmissionStatus>>;
 
     /// Requests a full state. [`SessionEvent::Resynchronised`] reports its arrival.
     ///

@@ -272,8 +272,9 @@ pub enum ServerMessage<M: Model = Studio> {
     PrivilegeGranted,
     /// Denies the privilege.
     PrivilegeDenied {
-        /// The participant that has it.
-        holder: OwnerInfo,
+        /// The participant that has it; `None` if the client cannot have it, because it is
+        /// a viewer.
+        holder: Option<OwnerInfo>,
         /// For how long it is still reserved for the holder, which is away; `None` if
         /// the holder is connected.
         reserved: Option<Millis>,

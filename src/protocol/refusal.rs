@@ -15,7 +15,8 @@ use crate::{
 #[non_exhaustive]
 pub enum ReconnectRefusal {
     /// The token is unknown, was replaced, or its resume window is over. The three
-    /// are not told apart, so that a guessed token reveals nothing.
+    /// are not told apart, so that a guessed token reveals nothing. For a client that has
+    /// proven a key: there is no place of this key and instance.
     #[error("the host no longer keeps your place")]
     UnknownToken,
 }
@@ -168,7 +169,8 @@ pub enum ProtocolError {
         /// The limit.
         limit: u32,
     },
-    /// Another connection has resumed with the client's token, by a later attempt.
+    /// Another connection has taken the client's place by a later attempt: it has shown
+    /// the client's token, or the same key and instance.
     #[error("another program has taken your place")]
     Superseded,
     /// The client sent nothing for too long, and is suspended.

@@ -146,12 +146,12 @@ impl Roster {
     }
 
     /// The only participant of the session; `None` if there is none, or another one, even
-    /// if it is suspended.
+    /// if that is suspended or a viewer, and if the only one is a viewer.
     #[must_use]
     pub fn alone(&self) -> Option<OwnerInfo> {
         let mut ids = self.participants.keys();
         let only = ids.next().filter(|_| self.participants.len() == 1);
-        only.and_then(|only| self.as_owner(*only))
+        only.filter(|&&only| !self.is_viewer(only)).and_then(|&only| self.as_owner(only))
     }
 
     /// The participant that may edit and play `instrument`: its owner or, if it has none,
@@ -297,7 +297,7 @@ impl Roster {
 /// A single difference between two rosters.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RosterChange {
-    /// A participant joined, or its presence or round trip changed.
+    /// A participant joined, or its presence, role or round trip changed.
     Participant(ClientId, Participant),
     /// A participant left.
     Left(ClientId),

@@ -4,10 +4,9 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use subtle::ConstantTimeEq;
 
-use crate::util::hex::{Hex, deserialize_hex, parse_hex, serialize_hex};
+use crate::util::hex::{Hex, hex_bytes, parse_hex};
 
 /// The secret with which a client resumes its place in a session: 128 random bits.
 ///
@@ -37,17 +36,7 @@ impl fmt::Debug for SessionToken {
     }
 }
 
-impl Serialize for SessionToken {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serialize_hex(&self.0, serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for SessionToken {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserialize_hex(deserializer, "a token").map(Self)
-    }
-}
+hex_bytes!(SessionToken, "a token");
 
 /// Identifies a session. A restarted host has a new one.
 ///
@@ -82,17 +71,7 @@ impl fmt::Debug for SessionId {
     }
 }
 
-impl Serialize for SessionId {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serialize_hex(&self.0, serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for SessionId {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserialize_hex(deserializer, "a session id").map(Self)
-    }
-}
+hex_bytes!(SessionId, "a session id");
 
 /// Identifies a running program among those of one installation. Together with the key
 /// of the installation it names the place of a client in a session.
@@ -109,14 +88,4 @@ impl InstanceId {
     }
 }
 
-impl Serialize for InstanceId {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serialize_hex(&self.0, serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for InstanceId {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserialize_hex(deserializer, "an instance").map(Self)
-    }
-}
+hex_bytes!(InstanceId, "an instance");

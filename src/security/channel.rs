@@ -106,7 +106,7 @@ impl Initiator {
         let mut prologue = MAGIC.to_vec();
         prologue.extend([1, VERSION]);
         let mut state = builder(own, &prologue)?.build_initiator()?;
-        let message = write(&mut state, &[])?;
+        let message = noise_message(&mut state, &[])?;
         prologue.extend(message);
         Ok((Self(state), with_length(&prologue)))
     }
@@ -141,7 +141,7 @@ impl Answered {
     /// None that the other side can cause.
     pub fn finish(self) -> Result<(Vec<u8>, Channel), ChannelError> {
         let Self { host, mut state, .. } = self;
-        let message = write(&mut state, &[])?;
+        let message = noise_message(&mut state, &[])?;
         Ok((with_length(&message), Channel::new(host, state)?))
     }
 }
@@ -181,7 +181,7 @@ impl<'key> Responder<'key> {
     pub fn reply(self, entry: Entry) -> Result<(Vec<u8>, Replied), ChannelError> {
         let mut state = builder(self.own, &self.prologue)?.build_responder()?;
         state.read_message(&self.message, &mut [])?;
-        let message = write(&mut state, &[VERSION, entry as u8])?;
+        let message = noise_message(&mut state, &[VERSION, entry as u8])?;
         Ok((with_length(&message), Replied(state)))
     }
 }
@@ -294,7 +294,7 @@ fn builder<'a>(own: &'a PrivateKey, prologue: &'a [u8]) -> Result<Builder<'a>, C
     Ok(Builder::new(NOISE.parse()?).local_private_key(own.expose())?.prologue(prologue)?)
 }
 
-fn write(state: &mut HandshakeState, payload: &[u8]) -> Result<Vec<u8>, ChannelError> {
+fn noise_message(state: &mut HandshakeState, payload: &[u8]) -> Result<Vec<u8>, ChannelError> {
     // snow 0.10 asks for the room of a tag even where it writes none.
     let mut message = vec![0; REPLY_LENGTH];
     let length = state.write_message(payload, &mut message)?;
@@ -336,3 +336,6 @@ macro_rules! hidden {
 }
 
 hidden!(Initiator, Answered, Responder<'_>, Replied, Sealer, Opener);
+
+#[cfg(test)]
+mod tests;

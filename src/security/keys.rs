@@ -133,3 +133,79 @@ const LOW_ORDER: [[u8; 32]; 5] = {
         ],
     ]
 };
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Whether Diffie-Hellman with `key` gives 0.
+    fn gives_nothing(key: [u8; 32]) -> bool {
+        MontgomeryPoint(key).mul_clamped([7; 32]).to_bytes() == [0; 32]
+    }
+
+    /// `number` as the smallest number of a key that is equal modulo the prime.
+    fn plus_prime(number: u8) -> [u8; 32] {
+        let mut key = PRIME;
+        key[0] += number;
+        key
+    }
+
+    #[test]
+    fn keys_of_low_order_are_refused() {
+        for key in LOW_ORDER {
+            assert!(gives_nothing(key), "{key:02x?}");
+            assert_eq!(PublicKey::new(key), Err(BadKey), "{key:02x?}");
+        }
+    }
+
+    #[test]
+    fn keys_that_are_not_canonical_are_refused() {
+        for number in 0..19 {
+            assert_eq!(PublicKey::new(plus_prime(number)), Err(BadKey), "{number}");
+        }
+        let mut key = *PrivateKey::new([1; 32]).public().bytes();
+        key[31] |= 0x80;
+        assert_eq!(PublicKey::new(key), Err(BadKey));
+        let mut highest = PRIME;
+        highest[0] -= 2;
+        assert!(PublicKey::new(highest).is_ok(), "-2 is canonical");
+    }
+
+    #[test]
+    fn private_key_is_not_shown() {
+        assert_eq!(format!("{:?}", PrivateKey::new([1; 32])), "PrivateKey(…)");
+    }
+
+    #[test]
+    fn bad_public_keys_are_refused_in_both_codecs() {
+        let key = PrivateKey::new([1; 32]).public();
+        let json = serde_json::to_string(&key).unwrap();
+        assert_eq!(json, format!("\"{key}\""));
+        assert_eq!(serde_json::from_str::<PublicKey>(&json).unwrap(), key);
+        let bytes = postcard::to_stdvec(&key).unwrap();
+        assert_eq!(bytes, key.bytes());
+        assert_eq!(postcard::from_bytes::<PublicKey>(&bytes).unwrap(), key);
+        assert_eq!(PublicKey::parse(&key.to_string()), Some(key));
+        for bad in LOW_ORDER {
+            let digits = Hex(&bad).to_string();
+            assert_eq!(PublicKey::parse(&digits), None);
+            assert!(serde_json::from_str::<PublicKey>(&format!("\"{digits}\"")).is_err());
+            assert!(postcard::from_bytes::<PublicKey>(&bad).is_err());
+        }
+        for digits in ["", "00", &json[2..json.len() - 1], "+g"] {
+            assert!(serde_json::from_str::<PublicKey>(&format!("\"{digits}\"")).is_err());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn accepted_public_keys_have_one_encoding(bytes: [u8; 32]) {
+            if let Ok(key) = PublicKey::new(bytes) {
+                prop_assert_eq!(*key.bytes(), bytes);
+                prop_assert!(bytes[31] < 0x80);
+            }
+        }
+    }
+}

@@ -6,14 +6,15 @@
 //! to send when its socket is writable. Nothing is queued in between, so a client
 //! that does not read costs a socket buffer and delays no other client.
 
+mod admissions;
 mod broadcast;
 mod connection_io;
-mod connection_slots;
 mod connection_table;
 mod host_dispatcher;
 mod net_server;
 mod server_config;
 mod server_connection;
+mod server_entry;
 mod server_handshake;
 mod server_inner;
 

@@ -8,24 +8,25 @@ use tokio::{
     time::{sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, error, info, warn};
+use tracing::{error, info, warn};
 
 use super::{
-    ParticipantInfo, ServerConfig, Stats,
+    HostOptions, ParticipantInfo, Stats,
+    admissions::{Admissions, fresh_code},
     broadcast::Broadcast,
-    connection_slots::ConnectionSlots,
     connection_table::ConnectionTable,
     server_connection::serve,
-    server_handshake::reject,
     server_inner::{LogLimits, ServerInner},
 };
 use crate::{
+    admission::AdmissionConfig,
     authority::Authority,
+    dispatcher::OpenError,
     model::Model,
     protocol::{ClientId, Participant, Presence},
+    security::PrivateKey,
     studio::Studio,
     transport::Listener,
-    util::option::OptionError,
 };
 
 /// How long the accept loop pauses after an error, e.g. when the process has too
@@ -51,7 +52,10 @@ pub struct NetServer<M: Model = Studio> {
 impl<M: Model> NetServer<M> {
     /// Serves `authority` on `listener`, which is already bound, until `shutdown`
     /// is cancelled. Then the clients are notified, and [`finished`](Self::finished)
-    /// resolves.
+    /// resolves. The session of `authority` must have been made with `options`.
+    ///
+    /// # Errors
+    /// If an option makes no sense, or the operating system gives no random numbers.
     ///
     /// # Panics
     /// If it is not called within a tokio runtime.
@@ -59,36 +63,25 @@ impl<M: Model> NetServer<M> {
         authority: Arc<Authority<M>>,
         listener: L,
         shutdown: &CancellationToken,
-    ) -> Self {
-        Self::start(authority, listener, shutdown, ServerConfig::default())
-    }
-
-    /// As [`serve`](Self::serve), with options.
-    ///
-    /// # Errors
-    /// If an option makes no sense.
-    ///
-    /// # Panics
-    /// If it is not called within a tokio runtime.
-    pub fn serve_with<L: Listener>(
-        authority: Arc<Authority<M>>,
-        listener: L,
-        shutdown: &CancellationToken,
-        config: ServerConfig,
-    ) -> Result<Self, OptionError> {
+        options: HostOptions,
+    ) -> Result<Self, OpenError> {
+        let HostOptions { session, server: config, admission: policy, local_exemption } = options;
         config.check()?;
-        Ok(Self::start(authority, listener, shutdown, config))
-    }
-
-    fn start<L: Listener>(
-        authority: Arc<Authority<M>>,
-        listener: L,
-        shutdown: &CancellationToken,
-        config: ServerConfig,
-    ) -> Self {
+        let admission = AdmissionConfig {
+            policy,
+            local_exemption,
+            attended: session.attended,
+            handshake_timeout: config.handshake_timeout,
+            places: session.max_participants,
+        };
+        let code = fresh_code().map_err(OpenError::Random)?;
+        let mut key = [0; 32];
+        getrandom::fill(&mut key).map_err(OpenError::Random)?;
         let shutdown = shutdown.child_token();
         let address = listener.address();
         let inner = Arc::new(ServerInner {
+            admissions: Admissions::new(Arc::clone(&authority), admission, code, Vec::new()),
+            key: PrivateKey::new(key),
             authority,
             config,
             connections: ConnectionTable::default(),
@@ -103,7 +96,11 @@ impl<M: Model> NetServer<M> {
             accepting.await;
             drop(guard);
         });
-        Self { inner, address, shutdown, closed }
+        Ok(Self { inner, address, shutdown, closed })
+    }
+
+    pub(super) fn admissions(&self) -> &Admissions<M> {
+        &self.inner.admissions
     }
 
     /// The address it listens at, if that is a network address.
@@ -165,8 +162,9 @@ impl<M: Model> fmt::Debug for NetServer<M> {
 /// Starts a task per connection until the shutdown, and then waits for them.
 async fn accept_connections<M: Model, L: Listener>(inner: Arc<ServerInner<M>>, mut listener: L) {
     let mut connections = JoinSet::new();
-    let slots = ConnectionSlots::new(inner.config.max_connections);
     let timers = tokio::spawn(run_timers(Arc::clone(&inner.authority)));
+    let admissions = Arc::clone(&inner.admissions);
+    let entry_timers = tokio::spawn(async move { admissions.run_timers().await });
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -178,18 +176,12 @@ async fn accept_connections<M: Model, L: Listener>(inner: Arc<ServerInner<M>>, m
         };
         match accepted {
             Ok((reader, writer, peer)) => {
-                let slot = slots.take(peer.map(|peer| peer.ip()));
-                let peer = peer.map_or_else(|| "memory".into(), |peer| peer.to_string());
-                if let Some(slot) = slot {
-                    debug!(%peer, "connection accepted");
-                    let inner = Arc::clone(&inner);
-                    connections.spawn(async move {
-                        let _open = inner.connections.count_open();
-                        serve(&inner, reader, writer, &peer, slot).await;
-                    });
-                } else {
-                    reject(&inner, writer, &peer).await;
-                }
+                let guard = inner.admissions.connected(peer.map(|peer| peer.ip()));
+                let inner = Arc::clone(&inner);
+                connections.spawn(async move {
+                    let _open = inner.connections.count_open();
+                    serve(&inner, reader, writer, peer, guard).await;
+                });
             }
             Err(error) => {
                 if let Some(left_out) = inner.may_log(&inner.logs.connections) {
@@ -206,6 +198,7 @@ async fn accept_connections<M: Model, L: Listener>(inner: Arc<ServerInner<M>>, m
         connections.shutdown().await;
     }
     timers.abort();
+    entry_timers.abort();
     info!("server closed");
 }
 

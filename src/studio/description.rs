@@ -464,6 +464,6 @@ fn push_words(words: &mut String, name: &str) {
     match name {
         "Lfo" => words.push_str("LFO"),
         "Vst" => words.push_str("plug-in"),
-        name => words.push_str(&range::words(name)),
+        name => words.push_str(&range::as_words(name)),
     }
 }

@@ -113,7 +113,7 @@ pub use self::{
     instrument::{
         Channels, Instrument, InstrumentAction, InstrumentParameter, InstrumentSetting,
         InstrumentState, Output,
-        keys::{KeyChange, Keys},
+        held_keys::{KeyChange, Keys},
         modulator::{
             Arpeggiator, ArpeggiatorParameter, ArpeggiatorSetting, ArpeggioPattern, ChordShape,
             Groove, GrooveParameter, GrooveSetting, Lfo, LfoParameter, LfoSetting, LfoTarget,

@@ -14,7 +14,7 @@ use super::{
     drums::DrumChange,
     effect::chain::ChainSetting,
     globals::{playback::TransportSetting, session_settings::SessionSetting},
-    instrument::{Instrument, InstrumentSetting, InstrumentState, keys::KeyChange},
+    instrument::{Instrument, InstrumentSetting, InstrumentState, held_keys::KeyChange},
     mixer::{BusSetting, MasterSetting, Mixer, MixerSetting},
     piano_roll::{PianoRoll, Track, TrackChange},
     plugin::registry::RegistrySetting,

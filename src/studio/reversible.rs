@@ -22,7 +22,7 @@ use super::{
     drums::{DrumAction, DrumChange, DrumMachine, DrumSetting, Pad, PatternSetting},
     effect::{EffectSetting, chain::ChainSetting},
     globals::{playback::Transport, session_settings::SessionState},
-    instrument::{Instrument, InstrumentAction, InstrumentSetting, keys::Keys},
+    instrument::{Instrument, InstrumentAction, InstrumentSetting, held_keys::Keys},
     mixer::{Bus, BusSetting, Master, MasterSetting, Mixer, MixerSetting, layer_group::LayerGroup},
     network_action::NetworkAction,
     patch::{StudioChange, StudioPatch, diff_arrangement},

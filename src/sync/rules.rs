@@ -111,6 +111,8 @@ pub(crate) fn apply_unchecked<M: Model>(
     apply_action(state, actor, M::access(&state.model, action), action)
 }
 
+/// Checks whether `actor` may do what needs `access`: first its role, which everything
+/// needs, even [`Access::Anyone`].
 pub(super) fn authorise<M: Model>(
     state: &NetworkState<M>,
     actor: ClientId,

@@ -6,7 +6,7 @@ use std::{fmt, sync::Arc};
 
 use crate::{
     model::{InstrumentId, Model, PatchError},
-    protocol::{ClientId, OwnerInfo, Participant, Presence, Refusal, Roster, Seq, SessionId},
+    protocol::{ClientId, OwnerInfo, Participant, Presence, Refusal, Role, Roster, Seq, SessionId},
     util::{
         ordmap::DiffItem::{Add, Remove, Update},
         time::Millis,
@@ -25,6 +25,13 @@ pub enum SessionEvent<M: Model> {
     Suspended(OwnerInfo),
     /// A suspended participant is back.
     Resumed(OwnerInfo),
+    /// A participant has another role.
+    RoleChanged {
+        /// The participant.
+        participant: OwnerInfo,
+        /// Its role from now on.
+        role: Role,
+    },
     /// An instrument has another owner, or none.
     Ownership {
         /// The instrument.
@@ -52,8 +59,8 @@ pub enum SessionEvent<M: Model> {
     },
     /// You asked for the privilege and do not get it.
     PrivilegeDenied {
-        /// The holder.
-        holder: OwnerInfo,
+        /// The holder; `None` if you cannot have it, because you are a viewer.
+        holder: Option<OwnerInfo>,
         /// For how long it is still reserved for the holder, if that is away and this
         /// is known.
         reserved: Option<Millis>,
@@ -179,19 +186,25 @@ impl fmt::Display for Resync {
 pub(crate) fn roster_events<M: Model>(old: &Roster, new: &Roster) -> Vec<SessionEvent<M>> {
     let mut events = Vec::new();
     for item in old.participants.diff(&new.participants) {
-        events.extend(match item {
-            Add(&id, participant) => Some(SessionEvent::Joined(info(id, participant))),
-            Remove(&id, participant) => Some(SessionEvent::Left(info(id, participant))),
-            Update { old: (_, old), new: (&id, new) } => match (old.presence, new.presence) {
-                (Presence::Here, Presence::Away { .. }) => {
-                    Some(SessionEvent::Suspended(info(id, new)))
+        match item {
+            Add(&id, participant) => events.push(SessionEvent::Joined(info(id, participant))),
+            Remove(&id, participant) => events.push(SessionEvent::Left(info(id, participant))),
+            Update { old: (_, old), new: (&id, new) } => {
+                events.extend(match (old.presence, new.presence) {
+                    (Presence::Here, Presence::Away { .. }) => {
+                        Some(SessionEvent::Suspended(info(id, new)))
+                    }
+                    (Presence::Away { .. }, Presence::Here) => {
+                        Some(SessionEvent::Resumed(info(id, new)))
+                    }
+                    _ => None,
+                });
+                if old.role != new.role {
+                    let (participant, role) = (info(id, new), new.role);
+                    events.push(SessionEvent::RoleChanged { participant, role });
                 }
-                (Presence::Away { .. }, Presence::Here) => {
-                    Some(SessionEvent::Resumed(info(id, new)))
-                }
-                _ => None,
-            },
-        });
+            }
+        }
     }
     for item in old.owners.diff(&new.owners) {
         let (instrument, owner) = match item {

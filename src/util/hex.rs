@@ -77,3 +77,23 @@ impl<'de, const N: usize> Visitor<'de> for ByteVisitor<N> {
         Ok(bytes)
     }
 }
+
+/// Implements the traits of serde for a type that is nothing but bytes. `$what` names it
+/// in errors, with its article.
+macro_rules! hex_bytes {
+    ($type:ty, $what:literal) => {
+        impl serde::Serialize for $type {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                $crate::util::hex::serialize_hex(&self.0, serializer)
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $type {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                $crate::util::hex::deserialize_hex(deserializer, $what).map(Self)
+            }
+        }
+    };
+}
+
+pub(crate) use hex_bytes;

@@ -34,13 +34,16 @@ pub fn first_hidden(text: &str) -> Option<char> {
 /// Latin and Cyrillic `a`, differ.
 #[must_use]
 pub fn look_alike(one: &str, other: &str) -> bool {
-    let drawn = |text: &str| -> String {
-        text.chars()
-            .filter(|character| !is_joiner(*character) && !is_selector(*character))
-            .nfc()
-            .collect()
-    };
     one == other || drawn(one) == drawn(other)
+}
+
+/// What is drawn of `text`: the same of all that [look alike](look_alike).
+#[must_use]
+pub fn drawn(text: &str) -> String {
+    text.chars()
+        .filter(|character| !is_joiner(*character) && !is_selector(*character))
+        .nfc()
+        .collect()
 }
 
 /// `text` as a terminal or a log may print it, in one line: every character that is not

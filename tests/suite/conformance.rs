@@ -164,7 +164,7 @@ async fn first_events_tell_the_identity_and_the_denials() {
             [
                 Event::Session(SessionEvent::Joined(me)),
                 Event::Session(SessionEvent::OwnershipRefused { instrument: InstrumentId(404), .. }),
-                Event::Session(SessionEvent::PrivilegeDenied { holder, .. }),
+                Event::Session(SessionEvent::PrivilegeDenied { holder: Some(holder), .. }),
                 ..
             ] if &*me.name == "Ana" && &*holder.name == "host"
         ),

@@ -295,15 +295,18 @@ impl MessageLog {
             SessionEvent::PrivilegeRequested { by } => {
                 self.push(Tone::Good, format!("{by} asks for the privilege: P gives it up"));
             }
-            SessionEvent::PrivilegeDenied { holder, reserved: None }
+            SessionEvent::PrivilegeDenied { holder: None, .. } => {
+                self.refuse(Refusal::Viewer.to_string());
+            }
+            SessionEvent::PrivilegeDenied { holder: Some(holder), reserved: None }
                 if now.roster.is_away(holder.client_id) =>
             {
                 self.refuse(format!("{holder} has the privilege and is away"));
             }
-            SessionEvent::PrivilegeDenied { holder, reserved: None } => {
+            SessionEvent::PrivilegeDenied { holder: Some(holder), reserved: None } => {
                 self.refuse(format!("{holder} has the privilege, and is told that you ask for it"));
             }
-            SessionEvent::PrivilegeDenied { holder, reserved: Some(left) } => {
+            SessionEvent::PrivilegeDenied { holder: Some(holder), reserved: Some(left) } => {
                 let seconds = left.0.div_ceil(1000);
                 let text = format!("{holder} has the privilege and is away: free in {seconds} s");
                 self.refuse(text);

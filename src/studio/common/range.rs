@@ -157,7 +157,7 @@ macro_rules! choices {
                 let (name, shown): (&str, &[&str]) = match self {
                     $( $choice::$one => (stringify!($one), &[$($shown)?]), )+
                 };
-                let words = || $crate::studio::common::range::words(name);
+                let words = || $crate::studio::common::range::as_words(name);
                 f.pad(&shown.first().map_or_else(words, |shown| (*shown).to_owned()))
             }
         }
@@ -212,7 +212,7 @@ impl Range for bool {
 }
 
 /// A name in camel case as words: `low pass`.
-pub(in crate::studio) fn words(name: &str) -> String {
+pub(in crate::studio) fn as_words(name: &str) -> String {
     let mut words = String::new();
     for (at, character) in name.char_indices() {
         if at > 0 && character.is_uppercase() {

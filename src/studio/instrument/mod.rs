@@ -3,7 +3,7 @@
 //! This file must not know owners. Of tracks it knows only that each instrument
 //! has one.
 
-pub(super) mod keys;
+pub(super) mod held_keys;
 pub(super) mod modulator;
 pub(super) mod sends;
 
@@ -23,7 +23,7 @@ use crate::{
         },
         effect::chain::Chain,
         instrument::{
-            keys::{KeyChange, Keys},
+            held_keys::{KeyChange, Keys},
             modulator::{Arpeggiator, ChordShape, Groove, Lfo},
             sends::{BusSendParameter, Sends, SendsParameter},
         },

@@ -36,7 +36,7 @@ use prediction::{PendingOp, Prediction, place_history};
 pub(crate) use prepared_rebase::PreparedRebase;
 
 use crate::{
-    model::Model,
+    model::{Access, Model},
     protocol::{
         ActionNumber, ClientId, ClientMessage, HistoryChange, NetworkState, OwnershipRefusal,
         Reconnected, Refusal, Rejection, Seq, ServerMessage, SessionId, SessionToken, StateDigest,
@@ -252,8 +252,8 @@ impl<M: Model> Mirror<M> {
     /// Undoes your last step.
     ///
     /// # Errors
-    /// If too many operations are unanswered. Whether there is a step to undo is
-    /// the authority's decision: it may remember more.
+    /// If you are a viewer, or too many operations are unanswered. Whether there is a
+    /// step to undo is the authority's decision: it may remember more.
     pub fn undo(&mut self) -> Result<ActionNumber, MirrorError> {
         self.apply_undo(Direction::Back)
     }
@@ -267,6 +267,7 @@ impl<M: Model> Mirror<M> {
     }
 
     fn apply_undo(&mut self, direction: Direction) -> Result<ActionNumber, MirrorError> {
+        self.check_role()?;
         self.check_backlog()?;
         let op = Op::Undo(direction);
         let mut log = self.prediction.log(&self.confirmation).clone();
@@ -274,6 +275,11 @@ impl<M: Model> Mirror<M> {
             self.prediction.state = state;
         }
         Ok(self.prediction.push(op, log))
+    }
+
+    /// Refuses to a viewer what the authority would refuse it whatever else is so.
+    fn check_role(&self) -> Result<(), Refusal> {
+        rules::authorise(&self.prediction.state, self.me.client, Access::Anyone)
     }
 
     fn check_backlog(&self) -> Result<(), MirrorError> {
@@ -288,8 +294,15 @@ impl<M: Model> Mirror<M> {
     /// Sends a request that is not an operation.
     ///
     /// # Errors
-    /// If too many are unanswered.
+    /// If you are a viewer and ask for instruments or the privilege, or if too many are
+    /// unanswered.
     pub fn request(&mut self, request: ClientMessage<M>) -> Result<(), MirrorError> {
+        if matches!(
+            request,
+            ClientMessage::RequestOwnership { .. } | ClientMessage::RequestPrivilege
+        ) {
+            self.check_role()?;
+        }
         if self.outbox.requests() >= self.backlog {
             return Err(MirrorError::Backlog { limit: self.backlog });
         }

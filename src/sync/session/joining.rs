@@ -1,13 +1,17 @@
 //! The handshake: a client joins as a new participant, or resumes its place.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
 
 use crate::{
     model::Model,
     protocol::{
-        ActionNumber, ClientId, Hello, NetworkState, PROTOCOL_VERSION, Participant, Presence,
-        ProtocolError, ReconnectRefusal, Reconnected, Rejection, Resume, Seq, ServerMessage,
-        SessionToken, Welcome,
+        ActionNumber, ClientId, EntryRefusal, Hello, NetworkState, PROTOCOL_VERSION, Participant,
+        Presence, ProtocolError, ReconnectRefusal, Reconnected, Rejection, Resume, Role, Seq,
+        ServerMessage, SessionToken, Welcome,
         framing::{Codec, Compression, Format},
         limits,
     },
@@ -17,7 +21,7 @@ use crate::{
         member::{CATCH_UP, ConnectionId, Link, LinkState, Member, Tokens},
     },
     util::{
-        text::{cleaned, is_plain, look_alike, normalised},
+        text::{cleaned, drawn, is_plain, normalised},
         time::{Millis, Timestamp},
     },
 };
@@ -30,7 +34,8 @@ pub struct Credentials {
     /// What becomes the secret of a plain client: fresh random bytes of the operating
     /// system.
     pub token: Option<SessionToken>,
-    /// How many places of the session have to stay free for others.
+    /// How many places of the session have to stay free for others if the client gets a new
+    /// one.
     pub kept_places: u32,
 }
 
@@ -82,13 +87,49 @@ impl<M: Model> Session<M> {
         credentials: Credentials,
     ) -> Result<Admission<M>, Rejected> {
         let format = Self::agree(hello).map_err(Rejected::Unfit)?;
+        self.check_key(hello, credentials).map_err(Rejected::Unfit)?;
         self.notice_pause(now);
-        let admission = match &hello.resume {
-            Some(resume) => self.readmit(now, hello, resume, credentials, format),
-            None => self.admit(now, hello, credentials, format).map_err(Rejected::Unfit),
+        let place = self.place_of(hello, credentials);
+        // After a pause of the host, attempts that the client has given up may be read
+        // after the one that counts.
+        let newest = place.and_then(|client| self.members.get(&client)).map_or(0, |m| m.attempt);
+        if (1..=newest).contains(&hello.attempt) {
+            return Err(Rejected::Unfit(ProtocolError::Superseded));
+        }
+        let admission = match (&hello.resume, place) {
+            (Some(resume), Some(client)) => {
+                Ok(self.resume_place(now, client, (hello, resume), credentials, format))
+            }
+            (Some(_), None) => Err(Rejected::Unknown(ReconnectRefusal::UnknownToken)),
+            (None, place) => {
+                self.admit(now, hello, credentials, place, format).map_err(Rejected::Unfit)
+            }
         };
         self.update_deadline();
         admission
+    }
+
+    fn check_key(&self, hello: &Hello, credentials: Credentials) -> Result<(), ProtocolError> {
+        let Some(key) = credentials.key else { return Ok(()) };
+        if self.keys.is_removed(key) {
+            return Err(ProtocolError::NotAdmitted(EntryRefusal::Removed));
+        }
+        if hello.instance.is_none() {
+            let detail = "the Hello of a client with a key names its instance".into();
+            return Err(ProtocolError::Malformed { detail });
+        }
+        Ok(())
+    }
+
+    /// The place that the client has already: that of its key and instance, or of its token.
+    fn place_of(&self, hello: &Hello, credentials: Credentials) -> Option<ClientId> {
+        let shown = hello.resume.as_ref().and_then(|resume| resume.token);
+        let is_its = |member: &Member<M>| match (credentials.key, shown) {
+            (Some(key), _) => member.key == Some(key) && member.instance == hello.instance,
+            (None, Some(shown)) => member.tokens.as_ref().is_some_and(|tokens| tokens.knows(shown)),
+            (None, None) => false,
+        };
+        self.members.iter().find(|(_, member)| is_its(member)).map(|(&client, _)| client)
     }
 
     fn agree(hello: &Hello) -> Result<Format, ProtocolError> {
@@ -112,23 +153,35 @@ impl<M: Model> Session<M> {
         now: Timestamp,
         hello: &Hello,
         credentials: Credentials,
+        lost: Option<ClientId>,
         format: Format,
     ) -> Result<Admission<M>, ProtocolError> {
         let limit = self.config.max_participants;
-        if self.state.roster.participants.len() >= limit as usize {
+        let taken = self.state.roster.participants.len() + credentials.kept_places as usize;
+        if lost.is_none() && taken >= limit as usize {
             return Err(ProtocolError::SessionFull { limit });
         }
-        let name = self.unique_name(&checked_name(&hello.name)?);
+        let wanted = checked_name(&hello.name)?;
         let client = ClientId(self.next_client);
         // A number that came again, e.g. that of the host, would be another's.
         self.next_client = client.0.checked_add(1).ok_or(ProtocolError::SessionFull { limit })?;
+        if let Some(lost) = lost {
+            // The program does not remember its place, so nothing else could end it.
+            self.remove(lost, ProtocolError::Superseded);
+        }
+        let name = self.unique_name(&wanted, credentials.key);
+        if let Some(key) = credentials.key
+            && (*name == *wanted || !self.keys.has_name(key))
+        {
+            self.keys.bind(&name, key, false);
+        }
         // A participant that was alone loses what has no owner, and the keys held there.
         if let Some(alone) = self.state.roster.alone() {
             self.apply_on_release_of_unowned(alone.client_id);
         }
+        let role = self.keys.role(credentials.key, hello.role);
         self.edit_roster(|roster| {
-            let participant =
-                Participant { role: hello.role, key: credentials.key, ..Participant::new(&name) };
+            let participant = Participant { role, key: credentials.key, ..Participant::new(&name) };
             roster.participants.insert(client, participant);
         });
         let ownership = self.claim(client, &hello.own);
@@ -175,30 +228,22 @@ impl<M: Model> Session<M> {
         Ok(Admission { connection, format, answer })
     }
 
-    fn readmit(
+    fn resume_place(
         &mut self,
         now: Timestamp,
-        hello: &Hello,
-        resume: &Resume,
+        client: ClientId,
+        (hello, resume): (&Hello, &Resume),
         credentials: Credentials,
         format: Format,
-    ) -> Result<Admission<M>, Rejected> {
-        let known = self.members.iter().find(|(_, member)| match (credentials.key, resume.token) {
-            (Some(key), _) => member.key == Some(key) && member.instance == hello.instance,
-            (None, Some(shown)) => member.tokens.as_ref().is_some_and(|tokens| tokens.knows(shown)),
-            (None, None) => false,
-        });
-        let Some((&client, member)) = known else {
-            return Err(Rejected::Unknown(ReconnectRefusal::UnknownToken));
-        };
-        // After a pause of the host, attempts that the client has given up may be read
-        // after the one that counts.
-        if (1..=member.attempt).contains(&hello.attempt) {
-            return Err(Rejected::Unfit(ProtocolError::Superseded));
-        }
-        // The token takes over even if the old connection still looks alive: it
-        // may be dead without having noticed.
+    ) -> Admission<M> {
+        // It takes over even if the old connection still looks alive: that may be dead
+        // without having noticed.
         self.apply_on_release_of_all(client);
+        // A program that was started again may want to be a viewer now. One that goes on
+        // has the role that the host has given it since.
+        if resume.seq.is_none() && hello.role == Role::Viewer {
+            self.change_role(&[client], Role::Viewer);
+        }
         self.set_presence(client, Presence::Here);
         let connection = self.next_connection(client);
         let base = resume.seq.and_then(|seq| self.bases.find(seq)).cloned();
@@ -243,7 +288,7 @@ impl<M: Model> Session<M> {
             clock: now,
             resume_window: Millis::of(self.config.resume_window),
         });
-        Ok(Admission { connection, format, answer })
+        Admission { connection, format, answer }
     }
 
     fn new_link(
@@ -263,12 +308,15 @@ impl<M: Model> Session<M> {
         ConnectionId { client, connection: self.connections }
     }
 
-    /// `name`, or `name 2` and so on if the name, or one that looks like it, is taken.
-    fn unique_name(&self, name: &str) -> Arc<str> {
-        let taken = |name: &str| {
-            let mut others = self.state.roster.participants.values();
-            others.any(|participant| look_alike(&participant.name, name))
-        };
+    /// `name`, or `name 2` and so on if the name, or one that looks like it, is that of a
+    /// participant or of another key than `key`.
+    fn unique_name(&self, name: &str, key: Option<PublicKey>) -> Arc<str> {
+        let participants = self.state.roster.participants.values();
+        let looks: BTreeSet<_> = participants
+            .map(|participant| drawn(&participant.name))
+            .chain(self.keys.looks_of_others(key))
+            .collect();
+        let taken = |name: &str| looks.contains(&drawn(name));
         if !taken(name) {
             return name.into();
         }

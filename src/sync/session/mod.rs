@@ -11,7 +11,8 @@
 //!    [`handle_hello`](Session::handle_hello), further ones to
 //!    [`handle`](Session::handle), the end of a connection to
 //!    [`disconnected`](Session::disconnected), and the host's own actions to
-//!    [`act`](Session::act) and its neighbours.
+//!    [`act`](Session::act) and its neighbours. What the host decides of a participant
+//!    goes to [`set_role`](Session::set_role) and its neighbours.
 //! 2. After each change it calls [`poll`](Session::poll) until it gets
 //!    [`SessionOutput::Wait`], and calls
 //!    [`handle_timeout`](Session::handle_timeout) at the time in it.
@@ -22,7 +23,9 @@ mod base_log;
 mod history;
 mod incoming;
 mod joining;
+mod key_records;
 mod member;
+mod moderation;
 mod notices;
 mod ownership;
 mod pacer;
@@ -43,8 +46,10 @@ use base_log::BaseLog;
 use history::Take;
 pub use incoming::MessageOutcome;
 pub use joining::{Admission, Credentials, Rejected, checked_name};
+use key_records::KeyRecords;
 pub use member::ConnectionId;
 use member::{Link, LinkState, Member};
+pub use moderation::Removed;
 pub(crate) use notices::KEPT_NOTICES;
 use notices::Notices;
 pub use ownership::OwnershipAnswer;
@@ -75,6 +80,7 @@ pub struct Session<M: Model> {
     state: Arc<NetworkState<M>>,
     /// The clients. The host is not one of them.
     members: BTreeMap<ClientId, Member<M>>,
+    keys: KeyRecords,
     next_client: u32,
     connections: u64,
     bases: BaseLog<M>,
@@ -137,6 +143,7 @@ impl<M: Model> Session<M> {
             polled: Arc::clone(&state),
             state,
             members: BTreeMap::new(),
+            keys: KeyRecords::default(),
             next_client: 1,
             connections: 0,
             bases: BaseLog::new(),

@@ -4,9 +4,9 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    model::{InstrumentId, Invalid, Model},
+    model::{Access, InstrumentId, Invalid, Model},
     protocol::{ClientId, OwnershipRefusal, Refusal, Roster},
-    sync::session::Session,
+    sync::{rules, session::Session},
     util::panics::catch_panic,
 };
 
@@ -20,7 +20,7 @@ pub struct OwnershipAnswer {
 }
 
 impl<M: Model> Session<M> {
-    /// Gives `client` the free ones of `instruments`.
+    /// Gives `client` the free ones of `instruments`, unless it is a viewer.
     pub fn claim(&mut self, client: ClientId, instruments: &[InstrumentId]) -> OwnershipAnswer {
         let mut answer = OwnershipAnswer::default();
         let Some(owner) = self.state.roster.as_owner(client) else { return answer };
@@ -49,6 +49,9 @@ impl<M: Model> Session<M> {
         instrument: InstrumentId,
         granted: usize,
     ) -> Option<Refusal> {
+        if let Err(reason) = rules::authorise(&self.state, client, Access::Anyone) {
+            return Some(reason);
+        }
         if !self.state.has_instrument(instrument) {
             return Some(Refusal::Invalid(Invalid::missing("instrument", instrument)));
         }

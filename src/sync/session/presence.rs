@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::{
     model::Model,
-    protocol::{ClientId, Presence, ProtocolError},
+    protocol::{ClientId, Presence, ProtocolError, Roster},
     sync::session::{
         Session,
         member::{CATCH_UP, ConnectionId, LinkState, Member},
@@ -129,15 +129,9 @@ impl<M: Model> Session<M> {
         }
         self.update_deadline();
         self.logs.remove(&client);
-        let owned: Vec<_> = self.state.roster.owned_by(client).collect();
         self.edit_roster(|roster| {
-            for instrument in &owned {
-                roster.owners.remove(instrument);
-            }
+            take_rights(roster, client);
             roster.participants.remove(&client);
-            if roster.is_privileged(client) {
-                roster.privileged = roster.as_owner(ClientId::HOST);
-            }
         });
     }
 
@@ -170,6 +164,16 @@ impl<M: Model> Session<M> {
                 participant.round_trip = None;
             }
         });
+    }
+}
+
+/// Frees what `client` owns. If it holds the privilege, the host gets it.
+pub(super) fn take_rights(roster: &mut Roster, client: ClientId) {
+    for instrument in roster.owned_by(client).collect::<Vec<_>>() {
+        roster.owners.remove(&instrument);
+    }
+    if roster.is_privileged(client) {
+        roster.privileged = roster.as_owner(ClientId::HOST);
     }
 }
 

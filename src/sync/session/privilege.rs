@@ -28,14 +28,17 @@ impl<M: Model> Session<M> {
     ///
     /// # Errors
     /// Otherwise, with the holder, which is told, and how long the privilege is still
-    /// reserved for it if it is away.
+    /// reserved for it if it is away; without a holder if `client` is a viewer.
     pub fn request_privilege(
         &mut self,
         now: Timestamp,
         client: ClientId,
-    ) -> Result<(), (OwnerInfo, Option<Millis>)> {
+    ) -> Result<(), (Option<OwnerInfo>, Option<Millis>)> {
         self.notice_pause(now);
         let roster = &self.state.roster;
+        if roster.is_viewer(client) {
+            return Err((None, None));
+        }
         if let Some(holder) = roster.privileged.as_ref().filter(|_| client != ClientId::HOST) {
             let reserved = self.reserved_privilege(now, holder.client_id);
             if holder.client_id != client && reserved != Some(Duration::ZERO) {
@@ -43,7 +46,7 @@ impl<M: Model> Session<M> {
                 if reserved.is_none() {
                     self.tell_holder(now, client, holder.client_id);
                 }
-                return Err((holder, reserved.map(Millis::of)));
+                return Err((Some(holder), reserved.map(Millis::of)));
             }
         }
         if roster.is_privileged(client) {

@@ -201,6 +201,7 @@ impl<M: Model> UndoLog<M> {
         state: &NetworkState<M>,
         actor: ClientId,
     ) -> Result<AppliedUndo<M>, Refusal> {
+        rules::authorise(state, actor, Access::Anyone)?;
         let (from, to) = match direction {
             Direction::Back => (&mut self.done, &mut self.undone),
             Direction::Forth => (&mut self.undone, &mut self.done),

@@ -32,7 +32,7 @@ fn denied_privilege_names_its_holder() {
     harness.settle(&mut [&mut ana, &mut ben]);
     assert!(ana.take_events().iter().any(|event| matches!(
         event,
-        SessionEvent::PrivilegeDenied { holder, .. } if &*holder.name == "host"
+        SessionEvent::PrivilegeDenied { holder: Some(holder), .. } if &*holder.name == "host"
     )));
 
     harness.session.release_privilege(ClientId::HOST);
@@ -77,7 +77,10 @@ fn only_the_host_takes_the_privilege_in_a_blip() {
     harness.settle(&mut [&mut ben]);
     assert!(ben.take_events().iter().any(|event| matches!(
         event,
-        SessionEvent::PrivilegeDenied { holder, reserved: Some(Millis(10_000..=10_500)) }
+        SessionEvent::PrivilegeDenied {
+            holder: Some(holder),
+            reserved: Some(Millis(10_000..=10_500))
+        }
             if &*holder.name == "Ana"
     )));
     let asked = Hello { privilege: true, ..hello("Cho") };

@@ -48,7 +48,7 @@ fn refusal_names_the_key_that_helps() {
         }
     }
     let mut stage = Stage::new(Scene::Joined);
-    let holder = stage.owner(MIA).unwrap();
+    let holder = stage.owner(MIA);
     let denied = SessionEvent::PrivilegeDenied { holder: holder.clone(), reserved: None };
     stage.emit(Event::Session(denied));
     assert!(
