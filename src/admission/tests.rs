@@ -420,7 +420,7 @@ fn admitting_by_name_needs_one_of_that_name() {
     let mut admit = |name| rig.control.admit_by_name(rig.now, name);
     assert_eq!(admit("Cid"), Err(DecisionError::NobodyOfThatName));
     assert_eq!(admit("Ben"), Err(DecisionError::SeveralOfThatName));
-    assert_eq!(admit("Ana"), Ok(()));
+    assert_eq!(admit("Ana"), Ok(None));
     assert!(rig.hello(ana).is_ok());
     assert_eq!(rig.hello(ben), Err(EntryRefusal::OutOfTurn));
 }

@@ -82,13 +82,13 @@ fn removed_key_is_again_what_it_was_if_admitted() {
     let mut rig = rig(AdmissionPolicy::Code);
     rig.control.remove_key(rig.now, key(1), "Ana", code(2));
     rig.control.remove_key(rig.now, key(1), "Ana", code(3));
-    assert_eq!(rig.control.admit_by_name(rig.now, "Ana"), Ok(()));
+    assert_eq!(rig.control.admit_by_name(rig.now, "Ana"), Ok(Some(key(1))));
     assert!(rig.say_hello(lan(1), key(1)).unwrap().is_known);
     assert_eq!(rig.saved().len(), 2);
 
     let mut open = self::rig(AdmissionPolicy::Open);
     open.control.remove_key(open.now, key(5), "Eva", code(2));
-    assert_eq!(open.control.admit_by_name(open.now, "Eva"), Ok(()));
+    assert_eq!(open.control.admit_by_name(open.now, "Eva"), Ok(Some(key(5))));
     assert!(!open.say_hello(lan(1), key(5)).unwrap().is_known);
 }
 
@@ -100,7 +100,7 @@ fn removed_and_asking_of_one_name_are_several() {
     assert!(rig.control.status().requests[0].is_name_taken);
     assert!(rig.control.admit_by_name(rig.now, "Ana").is_err());
     rig.control.decide(rig.now, id, Verdict::No).unwrap();
-    assert_eq!(rig.control.admit_by_name(rig.now, "Ana"), Ok(()));
+    assert_eq!(rig.control.admit_by_name(rig.now, "Ana"), Ok(Some(key(1))));
 }
 
 /// Keys cost an attacker nothing.
