@@ -1,7 +1,7 @@
 //! What a client asks for when it joins.
 
-use super::{ClientConfig, TokenFile};
-use crate::model::InstrumentId;
+use super::ClientConfig;
+use crate::{installation::PlaceFile, model::InstrumentId};
 
 /// What a client asks for when it joins.
 #[derive(Debug, Default)]
@@ -12,9 +12,9 @@ pub struct JoinOptions {
     pub own: Vec<InstrumentId>,
     /// Whether you want the privilege.
     pub privilege: bool,
-    /// Where to keep the resume token, so that the client can resume even after its
-    /// process was killed. With `None` only this dispatcher can resume.
-    pub token_file: Option<TokenFile>,
+    /// Where to keep the place in the session, so that the client can resume even after
+    /// its process was killed. With `None` only this dispatcher can resume.
+    pub place: Option<PlaceFile>,
     /// The options of the connection.
     pub config: ClientConfig,
 }

@@ -16,10 +16,7 @@ mod rebasing;
 mod reconnector;
 mod remote_dispatcher;
 mod shared;
-mod token_file;
-mod token_keeper;
 
 pub use client_config::ClientConfig;
 pub use join_options::JoinOptions;
 pub use remote_dispatcher::RemoteDispatcher;
-pub use token_file::{SavedToken, TokenFile};

@@ -64,8 +64,8 @@ impl<M: Model> RemoteDispatcher<M> {
             .map_err(|reason| OpenError::Join { address: address.into(), reason })
     }
 
-    /// Joins the session that `connector` connects to, or resumes it with the
-    /// token in [`JoinOptions::token_file`]. If that place is gone, the first event is
+    /// Joins the session that `connector` connects to, or resumes the place that is saved
+    /// in [`JoinOptions::place`]. If that place is gone, the first event is
     /// [`SessionEvent::NewSession`].
     ///
     /// # Errors
@@ -80,7 +80,7 @@ impl<M: Model> RemoteDispatcher<M> {
     ) -> Result<Self, ConnectionError> {
         options.config.check()?;
         checked_name(&options.name).map_err(ConnectionError::Host)?;
-        let mut reconnector = Reconnector::new(connector, options);
+        let mut reconnector = Reconnector::new(connector, options).await?;
         let (handshake, lost_place) = reconnector.first_handshake::<M>().await?;
         let clock = Clock::runtime();
         let session_clock = handshake.reply.clock();
@@ -95,7 +95,7 @@ impl<M: Model> RemoteDispatcher<M> {
         let mut join_events: Vec<_> = new_session.into_iter().collect();
         join_events.extend(first_events(&mut mirror));
         let join_events = with_denial(join_events, reconnector.privilege_denial(&mirror));
-        reconnector.save_token(&mirror).await;
+        reconnector.save_place(&mirror).await;
         info!(client = %mirror.client(), %session, "joined");
 
         let session_clock = session_clock + (clock.now() - received);

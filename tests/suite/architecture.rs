@@ -16,7 +16,7 @@ struct Layers {
 }
 
 /// The network layer.
-const NET: [&str; 15] = [
+const NET: [&str; 16] = [
     "open",
     "discovery",
     "server",
@@ -24,6 +24,7 @@ const NET: [&str; 15] = [
     "projects",
     "authority",
     "dispatcher",
+    "installation",
     "transport",
     "admission",
     "sync",

@@ -1,0 +1,127 @@
+//! The hosts whose keys were verified, and the labels under which they were found.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{protocol::SessionId, security::PublicKey, transport::with_port, util::text::cleaned};
+
+/// Characters of a label that are kept.
+const MAX_LABEL: usize = 255;
+
+/// Where a host was found. Nothing of it is proven.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HostLabels {
+    /// The session, if it is known beforehand.
+    pub session: Option<SessionId>,
+    /// The name of the machine, if it was announced.
+    pub machine: Option<String>,
+    /// The address with its port, as the user gave it or as it was announced.
+    pub address: String,
+}
+
+/// A key that was verified.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct KnownHost {
+    key: PublicKey,
+    session: Option<SessionId>,
+    machine: Option<String>,
+    /// `None` if another key was verified there since.
+    address: Option<String>,
+    /// In seconds since 1970.
+    last_seen: u64,
+}
+
+impl HostLabels {
+    /// The labels as they are kept: short and plain.
+    pub(super) fn kept(&self) -> Self {
+        let machine = self.machine.as_deref().map(|machine| cleaned(machine, MAX_LABEL));
+        Self {
+            session: self.session,
+            machine: machine.filter(|machine| !machine.is_empty()),
+            address: cleaned(&self.address, MAX_LABEL),
+        }
+    }
+}
+
+impl KnownHost {
+    pub(super) fn new(key: PublicKey, labels: HostLabels, last_seen: u64) -> Self {
+        let HostLabels { session, machine, address } = labels;
+        Self { key, session, machine, address: Some(address), last_seen }
+    }
+
+    fn has_session(&self, session: Option<SessionId>) -> bool {
+        session.is_some() && self.session == session
+    }
+
+    fn has_machine(&self, machine: Option<&str>) -> bool {
+        equal_names(self.machine.as_deref(), machine)
+    }
+
+    fn has_address(&self, address: Option<&str>) -> bool {
+        equal_names(self.address.as_deref(), address)
+    }
+}
+
+fn equal_names(one: Option<&str>, other: Option<&str>) -> bool {
+    one.zip(other).is_some_and(|(one, other)| one.eq_ignore_ascii_case(other))
+}
+
+pub(super) fn is_pinned(hosts: &[KnownHost], key: PublicKey) -> bool {
+    hosts.iter().any(|host| host.key == key)
+}
+
+/// Whether the same was pinned in the day before, so that the file need not be written.
+pub(super) fn was_pinned_today(hosts: &[KnownHost], new: &KnownHost) -> bool {
+    const DAY: u64 = 24 * 60 * 60;
+    hosts.iter().any(|host| {
+        let KnownHost { key, session, machine, address, last_seen } = host;
+        (*key, *session, machine, address) == (new.key, new.session, &new.machine, &new.address)
+            && last_seen.abs_diff(new.last_seen) < DAY
+    })
+}
+
+/// The key under the first of the labels that is known: the session, the machine, the
+/// address.
+pub(super) fn pinned_under(hosts: &[KnownHost], labels: &HostLabels) -> Option<PublicKey> {
+    let by_session = hosts.iter().find(|host| host.has_session(labels.session));
+    let by_machine = || hosts.iter().find(|host| host.has_machine(labels.machine.as_deref()));
+    let by_address = || hosts.iter().find(|host| host.has_address(Some(&labels.address)));
+    by_session.or_else(by_machine).or_else(by_address).map(|host| host.key)
+}
+
+/// Adds `new`, in place of what is known of its key and of other keys of its session or
+/// machine. Another key at its address loses the address only: in another network it is
+/// given to another machine.
+pub(super) fn pin(hosts: &mut Vec<KnownHost>, mut new: KnownHost) {
+    if let Some(at) = hosts.iter().position(|host| host.key == new.key) {
+        let known = hosts.remove(at);
+        new.session = new.session.or(known.session);
+        new.machine = new.machine.or(known.machine);
+    }
+    hosts.retain_mut(|host| {
+        if host.has_session(new.session) || host.has_machine(new.machine.as_deref()) {
+            return false;
+        }
+        if host.has_address(new.address.as_deref()) {
+            host.address = None;
+        }
+        host.session.is_some() || host.machine.is_some() || host.address.is_some()
+    });
+    hosts.push(new);
+}
+
+/// Removes every key under `label`: an address with or without its port, a machine, a
+/// session, or the key itself. Returns how many there were.
+pub(super) fn forget_label(hosts: &mut Vec<KnownHost>, label: &str) -> usize {
+    let (before, name, address) = (hosts.len(), label.trim(), with_port(label.trim()));
+    let (session, key) = (SessionId::parse(name), PublicKey::parse(name));
+    hosts.retain(|host| {
+        let is_named = host.has_machine(Some(name))
+            || host.has_address(Some(name))
+            || host.has_address(Some(&address))
+            || host.has_session(session)
+            || key == Some(host.key);
+        !is_named
+    });
+    before - hosts.len()
+}
