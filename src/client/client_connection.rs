@@ -25,7 +25,7 @@ use crate::{
         framing::{self, Codec, Format},
         limits,
     },
-    transport::{Connector, Frames, Reader, Writer},
+    transport::{ChannelReader, ChannelWriter, Connector, Frames, Reader, Writer},
 };
 
 /// The largest number of messages in one write.
@@ -36,8 +36,8 @@ const GOODBYE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A connection whose handshake is complete.
 pub(super) struct ClientConnection<C: Connector> {
-    pub(super) frames: Frames<HeardReader<C::Reader>>,
-    pub(super) writer: C::Writer,
+    pub(super) frames: Frames<ChannelReader<HeardReader<C::Reader>>>,
+    pub(super) writer: ChannelWriter<C::Writer>,
     pub(super) format: Format,
 }
 
