@@ -125,8 +125,11 @@ impl ClientEntry {
     }
 
     /// What is known of the host.
-    pub(super) fn trust(&self) -> HostTrust {
-        self.host.map_or(HostTrust::Plain, |(_, trust)| trust)
+    pub(super) const fn trust(&self) -> HostTrust {
+        match self.host {
+            Some((_, trust)) => trust,
+            None => HostTrust::Plain,
+        }
     }
 
     /// Whether the next connection can show what the host has asked for in `refusal`. It
@@ -224,7 +227,8 @@ impl ClientEntry {
             let spent = self.installation.is_spent(&code, host);
             return if spent { Err(ConnectionError::HostNotProven) } else { Ok(Approach::Code(code)) };
         }
-        if let Some(label) = self.installation.other_host_under(&self.labels, host) {
+        let pinned = self.installation.pinned_under(&self.labels);
+        if let Some((_, label)) = pinned.filter(|(key, _)| *key != host) {
             return Err(other(label));
         }
         let is_local = peer.is_some_and(|peer| peer.ip().to_canonical().is_loopback());
@@ -254,11 +258,12 @@ impl ClientEntry {
             return Err(unexpected());
         };
         let proof = run.finish(&element, hash).map_err(|_| ConnectionError::HostNotProven)?;
-        // Before the MAC leaves: with it the host can test one guess. The pin ends it.
+        // Before the MAC leaves: with it the host can test one guess.
         self.installation.spend(code, host);
         stream.send(&EntryRequest::ConfirmCode { mac: proof.own() }).await?;
         match stream.answer().await? {
             EntryReply::CodeConfirmed { mac } if proof.verify(&mac) => {
+                self.installation.restore(host);
                 self.pin(host);
                 Ok(())
             }

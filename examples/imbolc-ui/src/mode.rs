@@ -134,26 +134,27 @@ fn join_mode(arguments: &Arguments, address: &str) -> Result<Mode, String> {
     Ok(Mode::Remote { address, options })
 }
 
-/// What to ask a host for. `place` names the token file: the address, or the session.
+/// What to ask a host for. `place` names the place file: the address, or the session.
 #[cfg(feature = "net")]
 fn join_options(
     arguments: &Arguments,
     place: &str,
 ) -> Result<imbolc_net::client::JoinOptions, String> {
     use imbolc_net::{
-        client::{ClientConfig, JoinOptions, TokenFile},
+        client::{ClientConfig, JoinOptions},
+        installation::{Installation, PlaceFile},
         model::InstrumentId,
     };
 
-    let directory = arguments.state_dir.clone().or_else(TokenFile::default_directory);
+    let directory = arguments.state_dir.clone().or_else(Installation::default_directory);
     let directory = directory.ok_or("no home directory: set --state-dir")?;
-    let token_file = TokenFile::claim(&directory, place, &arguments.name)
+    let place = PlaceFile::claim(&directory, place, &arguments.name)
         .map_err(|error| format!("cannot use {}: {error}", directory.display()))?;
     Ok(JoinOptions {
         name: arguments.name.clone(),
         own: arguments.own.iter().copied().map(InstrumentId).collect(),
         privilege: arguments.privilege,
-        token_file: Some(token_file),
+        place: Some(place),
         config: match arguments.codec {
             Some(codec) => ClientConfig::default().speaking(codec),
             None => ClientConfig::default(),
@@ -161,29 +162,29 @@ fn join_options(
     })
 }
 
-/// What names the token file of a session that was found on the LAN.
+/// What names the place file of a session that was found on the LAN.
 #[cfg(feature = "mdns")]
 fn place_of(session: &imbolc_net::discovery::FoundSession) -> String {
     session.session_id.map_or_else(|| session.address().to_string(), |id| id.to_string())
 }
 
-/// Whether the user has been in a session, by its id or its address, as the token files tell.
+/// Whether the user has been in a session, by its id or its address, as the place files tell.
 #[cfg(feature = "mdns")]
 pub(crate) fn visited_sessions(
     arguments: &Arguments,
 ) -> impl Fn(&imbolc_net::discovery::FoundSession) -> bool + Clone + Send + Sync + 'static {
-    use imbolc_net::client::TokenFile;
+    use imbolc_net::installation::{Installation, PlaceFile};
 
-    let directory = arguments.state_dir.clone().or_else(TokenFile::default_directory);
+    let directory = arguments.state_dir.clone().or_else(Installation::default_directory);
     let name = arguments.name.clone();
     move |session| {
         let places = [place_of(session), session.address().to_string()];
-        let been = |directory: &PathBuf, place| TokenFile::was_claimed(directory, place, &name);
+        let been = |directory: &PathBuf, place| PlaceFile::was_claimed(directory, place, &name);
         directory.as_ref().is_some_and(|at| places.iter().any(|place| been(at, place)))
     }
 }
 
-/// Joins a session that was found on the LAN, wherever it goes. Its token is kept by
+/// Joins a session that was found on the LAN, wherever it goes. Its place is kept by
 /// its id, because its address may change.
 #[cfg(feature = "mdns")]
 pub(crate) async fn join_found(
