@@ -10,7 +10,6 @@ use std::{
 use tempfile::TempDir;
 
 use super::*;
-use crate::protocol::SessionId;
 
 /// The number of threads that stand for programs that start at once.
 const PROGRAMS: u8 = 8;
@@ -29,10 +28,14 @@ fn key(number: u8) -> PublicKey {
 
 fn labels(session: u8, machine: &str, address: &str) -> HostLabels {
     HostLabels {
-        session: Some(SessionId::new([session; 16])),
+        session: Some(format!("jam {session}")),
         machine: Some(machine.into()),
         address: address.into(),
     }
+}
+
+fn pinned(installation: &Installation, labels: &HostLabels) -> Option<PublicKey> {
+    installation.pinned_under(labels).map(|(key, _)| key)
 }
 
 fn at(address: &str) -> HostLabels {
@@ -217,16 +220,16 @@ fn pin_is_found_by_key_and_by_each_label() {
             labels(2, "Stage", "10.0.0.2:9999"),
             labels(2, "other", "10.0.0.1:9999"),
         ] {
-            assert_eq!(installation.pinned_under(&found), Some(key(1)), "{found:?}");
+            assert_eq!(pinned(&installation, &found), Some(key(1)), "{found:?}");
         }
-        assert_eq!(installation.pinned_under(&labels(2, "other", "10.0.0.1:9998")), None);
-        assert_eq!(installation.pinned_under(&HostLabels::default()), None);
+        assert_eq!(pinned(&installation, &labels(2, "other", "10.0.0.1:9998")), None);
+        assert_eq!(pinned(&installation, &HostLabels::default()), None);
     }
     installation.pin(key(2), &labels(2, "cellar", "10.0.0.2:9999")).unwrap();
     let mixed = labels(2, "stage", "10.0.0.1:9999");
-    assert_eq!(installation.pinned_under(&mixed), Some(key(2)), "the session counts first");
+    assert_eq!(pinned(&installation, &mixed), Some(key(2)), "the session counts first");
     let mixed = labels(3, "stage", "10.0.0.2:9999");
-    assert_eq!(installation.pinned_under(&mixed), Some(key(1)), "then the machine");
+    assert_eq!(pinned(&installation, &mixed), Some(key(1)), "then the machine");
 }
 
 #[test]
@@ -237,12 +240,13 @@ fn pin_replaces_another_key_of_the_same_host() {
     installation.pin(key(2), &labels(2, "stage", "10.0.0.1:9999")).unwrap();
     assert!(!installation.is_pinned(key(1)) && installation.is_pinned(key(2)));
     installation.pin(key(3), &HostLabels { machine: None, ..labels(2, "", "b:9999") }).unwrap();
-    assert!(!installation.is_pinned(key(2)), "another key had the session");
+    assert!(installation.is_pinned(key(2)), "others use the same name");
+    assert_eq!(pinned(&installation, &labels(2, "", "")), Some(key(3)));
     // Of a host that is known by its address only, nothing is left.
     installation.pin(key(4), &at("c:9999")).unwrap();
     installation.pin(key(5), &at("C:9999")).unwrap();
     assert!(!installation.is_pinned(key(4)));
-    assert_eq!(installation.pinned_under(&at("c:9999")), Some(key(5)));
+    assert_eq!(pinned(&installation, &at("c:9999")), Some(key(5)));
 }
 
 /// Two rehearsal rooms whose routers give out the same addresses.
@@ -253,20 +257,19 @@ fn address_in_another_network_does_not_cost_a_pin() {
     installation.pin(key(1), &home).unwrap();
     installation.pin(key(2), &cellar).unwrap();
     assert!(installation.is_pinned(key(1)) && installation.is_pinned(key(2)));
-    assert_eq!(installation.pinned_under(&at("10.0.0.1:9999")), Some(key(2)));
-    assert_eq!(installation.pinned_under(&home), Some(key(1)));
+    assert_eq!(pinned(&installation, &at("10.0.0.1:9999")), Some(key(2)));
+    assert_eq!(pinned(&installation, &home), Some(key(1)));
     // Found by its address alone, it keeps its other labels.
     installation.pin(key(1), &at("10.0.0.7:9999")).unwrap();
-    assert_eq!(installation.pinned_under(&labels(9, "home", "x:1")), Some(key(1)));
-    assert_eq!(installation.pinned_under(&at("10.0.0.7:9999")), Some(key(1)));
+    assert_eq!(pinned(&installation, &labels(9, "home", "x:1")), Some(key(1)));
+    assert_eq!(pinned(&installation, &at("10.0.0.7:9999")), Some(key(1)));
 }
 
 #[test]
 fn host_is_forgotten_by_each_of_its_labels() {
     let directory = directory();
-    let session = SessionId::new([1; 16]).to_string();
     let digits = key(1).to_string();
-    for label in ["10.0.0.1", "10.0.0.1:9999", "STAGE", &session, &digits] {
+    for label in ["10.0.0.1", "10.0.0.1:9999", "STAGE", "Jam 1", &digits] {
         let installation = open(directory.path());
         installation.pin(key(1), &labels(1, "stage", "10.0.0.1:9999")).unwrap();
         installation.pin(key(2), &labels(2, "cellar", "10.0.0.2:9999")).unwrap();
