@@ -116,7 +116,7 @@ pub(super) fn pin(hosts: &mut Vec<KnownHost>, mut new: KnownHost) {
 
 /// Removes every key under `label`: an address with or without its port, a machine, a
 /// session, or the key itself. Returns how many there were.
-pub(super) fn forget(hosts: &mut Vec<KnownHost>, label: &str) -> usize {
+pub(super) fn forget_label(hosts: &mut Vec<KnownHost>, label: &str) -> usize {
     let (before, name, address) = (hosts.len(), label.trim(), with_port(label.trim()));
     let key = PublicKey::parse(name);
     hosts.retain(|host| {

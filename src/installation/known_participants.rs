@@ -23,7 +23,7 @@ pub(super) fn remember(participants: &mut Vec<KnownParticipant>, participant: Kn
 }
 
 /// Removes `key`. Returns whether it was known.
-pub(super) fn forget(participants: &mut Vec<KnownParticipant>, key: PublicKey) -> bool {
+pub(super) fn forget_key(participants: &mut Vec<KnownParticipant>, key: PublicKey) -> bool {
     let before = participants.len();
     participants.retain(|known| known.key != key);
     participants.len() < before

@@ -181,7 +181,7 @@ impl Installation {
     /// # Errors
     /// If the file cannot be written. The change then holds for this program.
     pub fn forget_host(&self, label: &str) -> io::Result<usize> {
-        self.0.hosts.change(|hosts| known_hosts::forget(hosts, label))
+        self.0.hosts.change(|hosts| known_hosts::forget_label(hosts, label))
     }
 
     /// Whether `host` was shown `code` and did not prove that it has it.
@@ -237,7 +237,7 @@ impl Installation {
     /// # Errors
     /// If the file cannot be written. The change then holds for this program.
     pub fn forget_participant(&self, key: PublicKey) -> io::Result<bool> {
-        self.0.participants.change(|known| known_participants::forget(known, key))
+        self.0.participants.change(|known| known_participants::forget_key(known, key))
     }
 }
 

@@ -201,16 +201,19 @@ pub(super) struct StrangerGuard<M: Model> {
 
 impl<M: Model> StrangerGuard<M> {
     /// Resolves to the first order that `is_awaited`. Cancel safe.
-    pub(super) async fn order(
-        &self,
-        is_awaited: impl Fn(StrangerOrder) -> bool,
-    ) -> StrangerOrder {
+    pub(super) async fn order(&self, is_awaited: impl Fn(StrangerOrder) -> bool) -> StrangerOrder {
         let mut orders = self.orders.clone();
         match orders.wait_for(|order| is_awaited(*order)).await {
             Ok(order) => *order,
             // It is forgotten.
             Err(_) => StrangerOrder::Evict,
         }
+    }
+
+    /// Resolves when the connection has to be closed at once. Cancel safe.
+    pub(super) async fn closing(&self) {
+        use StrangerOrder::{Evict, TimedOut};
+        self.order(|order| matches!(order, Evict | TimedOut)).await;
     }
 
     /// Resolves when the connection has to end. Cancel safe.

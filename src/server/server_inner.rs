@@ -8,9 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     ServerConfig, admissions::Admissions, broadcast::Broadcast, connection_table::ConnectionTable,
 };
-use crate::{
-    authority::Authority, model::Model, security::PrivateKey, util::log_limit::LogLimit,
-};
+use crate::{authority::Authority, model::Model, security::PrivateKey, util::log_limit::LogLimit};
 
 /// What all connections of a server share.
 pub(super) struct ServerInner<M: Model> {
@@ -30,6 +28,8 @@ pub(super) struct ServerInner<M: Model> {
 pub(super) struct LogLimits {
     /// Connections that begin, end or fail.
     pub(super) connections: Mutex<LogLimit>,
+    /// Connections of strangers that end.
+    pub(super) strangers: Mutex<LogLimit>,
     /// Refused actions.
     pub(super) refusals: Mutex<LogLimit>,
 }

@@ -521,7 +521,7 @@ async fn answer_in_clear(host: &mut ScriptedHost, bytes: &[u8]) {
 
 #[tokio::test(start_paused = true)]
 async fn client_never_falls_back_to_plain() {
-    let wrong = ProtocolError::WrongProtocol { client: 4, host: 5 };
+    let wrong = ProtocolError::WrongProtocol { speaks: 5 };
     let (mut host, connector) = ScriptedHost::encrypted(1, Entry::Open).await;
     let error = |error: &ProtocolError| frame(&ServerMessage::Error(error.clone()));
     let malformed = || ConnectionError::Channel(ChannelError::Malformed);
