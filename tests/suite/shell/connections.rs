@@ -127,7 +127,7 @@ async fn clients_with_the_same_base_share_a_frame() {
 
 #[tokio::test(start_paused = true)]
 async fn connections_are_limited_and_freed_when_closed() {
-    let server = ServerConfig::default();
+    let server = ServerConfig { max_connections: 2, ..ServerConfig::default() };
     let (host, connector) = host_with(HostOptions { server, ..HostOptions::default() });
     let one = Remote::join(connector.clone(), options("one", &[])).await.unwrap();
     let _two = Remote::join(connector.clone(), options("two", &[])).await.unwrap();

@@ -131,7 +131,7 @@ async fn idle_sockets_of_one_address_keep_nobody_out() {
 
 #[tokio::test(start_paused = true)]
 async fn member_resumes_when_handshakes_hold_all_connections() {
-    let server = ServerConfig::default();
+    let server = ServerConfig { max_connections: 8, ..ServerConfig::default() };
     let (host, connector) = host_with(HostOptions { server, ..HostOptions::default() });
     let mut ana = Raw::join(&connector, hello("Ana")).await;
     let Some(ServerMessage::Welcome(welcome)) = ana.receive().await else { panic!() };
@@ -172,7 +172,7 @@ impl Listener for NarrowListener {
 #[tokio::test(start_paused = true)]
 async fn rejected_clients_are_not_waited_for() {
     let (sender, receiver) = mpsc::channel(1);
-    let server = ServerConfig::default();
+    let server = ServerConfig { max_connections: 1, ..ServerConfig::default() };
     let options = HostOptions { server, ..HostOptions::default() };
     let (model, engine) = (StudioState::starter(), inline(SilentEngine::default));
     let listener = NarrowListener(receiver);
