@@ -25,7 +25,7 @@ use imbolc_net::{
     client::{ClientConfig, JoinOptions, RemoteDispatcher},
     dispatcher::Status,
     model::{InstrumentId, Model},
-    server::{HostDispatcher, HostOptions, ServerConfig},
+    server::{HostDispatcher, HostOptions},
     studio::{Name, NetworkAction, SilentEngine, SourceKind, Studio, StudioState},
     sync::session::SessionConfig,
     transport::listen,
@@ -119,7 +119,7 @@ impl Stage {
             idle_timeout: IDLE_TIMEOUT,
             ..SessionConfig::default()
         };
-        let options = HostOptions { session, server: ServerConfig::default() };
+        let options = HostOptions { session, ..HostOptions::default() };
         let (model, engine) = (studio.clone(), threaded(SilentEngine::default));
         let host = Arc::new(HostDispatcher::open("mia", model, engine, listener, options)?);
         let first = InstrumentId(1);

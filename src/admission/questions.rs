@@ -196,11 +196,15 @@ impl AdmissionControl {
     }
 
     /// The person admits the stranger that asks under `name`, for this session, or a
-    /// removed key of that name, which is again what it was before.
+    /// removed key of that name, which is again what it was before. Returns that key.
     ///
     /// # Errors
     /// If nobody has that name, or several have.
-    pub fn admit_by_name(&mut self, now: Timestamp, name: &str) -> Result<(), DecisionError> {
+    pub fn admit_by_name(
+        &mut self,
+        now: Timestamp,
+        name: &str,
+    ) -> Result<Option<PublicKey>, DecisionError> {
         let name = cleaned(name, limits::NAME as usize);
         let is_alike = |request: &&JoinRequest| {
             request.name.as_ref().is_some_and(|other| look_alike(other, &name))
@@ -211,12 +215,12 @@ impl AdmissionControl {
         let removed: Vec<_> = removed.map(|(key, _)| key).collect();
         match (&*requests, &*removed) {
             ([], []) => Err(DecisionError::NobodyOfThatName),
-            (&[id], []) => self.decide(now, id, Verdict::Once),
+            (&[id], []) => self.decide(now, id, Verdict::Once).map(|()| None),
             ([], &[key]) => {
                 self.keys.restore(key);
                 self.is_changed = true;
                 self.is_known_changed |= self.keys.is_known(key);
-                Ok(())
+                Ok(Some(key))
             }
             _ => Err(DecisionError::SeveralOfThatName),
         }

@@ -54,7 +54,7 @@ impl<M: Model> InProcess<M> {
         }
     }
 
-    fn check_open(&self) -> Result<(), DispatchError> {
+    pub(crate) fn check_open(&self) -> Result<(), DispatchError> {
         self.status.peek(|status| match status {
             Status::Closed { reason } => Err(DispatchError::Closed(reason.clone())),
             _ => Ok(()),

@@ -9,6 +9,7 @@ use tokio::{
     sync::{Notify, watch},
     time::sleep,
 };
+use zeroize::Zeroizing;
 
 use crate::{
     admission::{
@@ -22,6 +23,13 @@ use crate::{
     security::JoinCode,
     util::{snapshot::SnapshotCell, time::Timestamp},
 };
+
+/// A new code.
+pub(super) fn fresh_code() -> Result<JoinCode, getrandom::Error> {
+    let mut bytes = Zeroizing::new([0; 8]);
+    getrandom::fill(&mut *bytes)?;
+    Ok(JoinCode::random(*bytes))
+}
 
 /// Who is admitted to the session of a server.
 ///

@@ -7,15 +7,21 @@ use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    admission::{AdmissionControl, AdmissionPolicy, AdmissionStatus},
     authority::{
         Authority, Engine, Setup,
         in_process::{InProcess, delegate_to_in_process},
         local_dispatcher::fresh_session_id,
     },
-    dispatcher::{CloseError, DispatchError, Dispatcher, Events, Identity, OpenError, Status},
+    dispatcher::{
+        CloseError, DispatchError, Dispatcher, Events, HostCommand, Identity, OpenError, Status,
+    },
     model::{InstrumentId, Model},
     protocol::NetworkState,
-    server::{NetServer, ParticipantInfo, ServerConfig, Stats, net_server::run_timers},
+    server::{
+        NetServer, ParticipantInfo, ServerConfig, Stats, admissions::fresh_code,
+        net_server::run_timers,
+    },
     studio::Studio,
     sync::session::{SessionConfig, checked_name},
     transport::Listener,
@@ -23,12 +29,30 @@ use crate::{
 };
 
 /// The options of a host.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct HostOptions {
     /// The rules of the session.
     pub session: SessionConfig,
     /// The options of its server.
     pub server: ServerConfig,
+    /// Whom the host admits besides the keys that it knows and whoever shows its code.
+    /// Default: `Ask`, which is the same as `Code` if
+    /// [nobody sits there](SessionConfig::attended).
+    pub admission: AdmissionPolicy,
+    /// Whether clients of the host's own machine need no code. Default: `true`. Switch it
+    /// off if others can reach a port that is forwarded to the host.
+    pub local_exemption: bool,
+}
+
+impl Default for HostOptions {
+    fn default() -> Self {
+        Self {
+            session: SessionConfig::default(),
+            server: ServerConfig::default(),
+            admission: AdmissionPolicy::Ask,
+            local_exemption: true,
+        }
+    }
 }
 
 /// A session that clients can join. The host is a participant like any other,
@@ -65,15 +89,11 @@ impl<M: Model> HostDispatcher<M> {
             host: checked_name(name).map_err(OpenError::Name)?,
             model,
             engine,
-            config: options.session,
+            config: options.session.clone(),
         };
         let authority = Authority::hosting(setup, fresh_session_id()?)?;
-        let server = NetServer::serve_with(
-            Arc::clone(&authority),
-            listener,
-            &CancellationToken::new(),
-            options.server,
-        )?;
+        let shutdown = CancellationToken::new();
+        let server = NetServer::serve(Arc::clone(&authority), listener, &shutdown, options)?;
         let status = Status::Hosting { address: server.address() };
         Ok(Self { in_process: InProcess::new(authority, status), server })
     }
@@ -82,6 +102,47 @@ impl<M: Model> HostDispatcher<M> {
     #[must_use]
     pub fn participants(&self) -> Vec<ParticipantInfo> {
         self.server.participants()
+    }
+
+    /// The session and the admission have locks of their own, and neither is held while
+    /// the other is taken. The session comes first where somebody is removed: a client that
+    /// was admitted just before is refused by the session.
+    fn try_administer(&self, command: HostCommand) -> Result<(), DispatchError> {
+        let (authority, admissions) = (self.in_process.authority(), self.server.admissions());
+        match command {
+            HostCommand::Decide { request, verdict } => {
+                admissions.change(|control, now| control.decide(now, request, verdict))?;
+            }
+            HostCommand::Admit { name } => {
+                let readmitted =
+                    admissions.change(|control, now| control.admit_by_name(now, &name))?;
+                if let Some(key) = readmitted {
+                    authority.decide(|session, _| session.readmit_key(key));
+                }
+            }
+            HostCommand::SetRole { client, role } => {
+                let is_set = authority.decide(|session, _| session.set_role(client, role));
+                return if is_set { Ok(()) } else { Err(DispatchError::NoParticipant) };
+            }
+            HostCommand::Remove { client } => {
+                let code = fresh_code().map_err(|_| DispatchError::NoRandomNumbers)?;
+                let removed = authority.decide(|session, _| session.remove_participant(client));
+                let removed = removed.ok_or(DispatchError::NoParticipant)?;
+                if let Some(key) = removed.key {
+                    admissions
+                        .change(|control, now| control.remove_key(now, key, &removed.name, code));
+                }
+            }
+            HostCommand::Free { client } => {
+                let is_free = authority.decide(|session, _| session.free(client));
+                return if is_free { Ok(()) } else { Err(DispatchError::NotAway) };
+            }
+            HostCommand::NewCode => {
+                let code = fresh_code().map_err(|_| DispatchError::NoRandomNumbers)?;
+                admissions.change(|control, _| AdmissionControl::new_code(control, code));
+            }
+        }
+        Ok(())
     }
 
     /// The counters of the server.
@@ -100,6 +161,15 @@ impl<M: Model> fmt::Debug for HostDispatcher<M> {
 #[async_trait]
 impl<M: Model> Dispatcher<M> for HostDispatcher<M> {
     delegate_to_in_process!();
+
+    fn administer(&self, command: HostCommand) -> Result<(), DispatchError> {
+        self.in_process.check_open()?;
+        self.try_administer(command)
+    }
+
+    fn admission(&self) -> Option<Arc<AdmissionStatus>> {
+        Some(self.server.admissions().status())
+    }
 
     async fn commit(&self, action: M::Action) -> Result<M::Outcome, DispatchError> {
         self.in_process.dispatch(&action)

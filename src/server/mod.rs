@@ -6,6 +6,7 @@
 //! to send when its socket is writable. Nothing is queued in between, so a client
 //! that does not read costs a socket buffer and delays no other client.
 
+mod admissions;
 mod broadcast;
 mod connection_io;
 mod connection_slots;

@@ -11,7 +11,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
 use super::{
-    ParticipantInfo, ServerConfig, Stats,
+    HostOptions, ParticipantInfo, Stats,
+    admissions::{Admissions, fresh_code},
     broadcast::Broadcast,
     connection_slots::ConnectionSlots,
     connection_table::ConnectionTable,
@@ -20,12 +21,14 @@ use super::{
     server_inner::{LogLimits, ServerInner},
 };
 use crate::{
+    admission::AdmissionConfig,
     authority::Authority,
+    dispatcher::OpenError,
     model::Model,
     protocol::{ClientId, Participant, Presence},
+    security::PrivateKey,
     studio::Studio,
     transport::Listener,
-    util::option::OptionError,
 };
 
 /// How long the accept loop pauses after an error, e.g. when the process has too
@@ -51,7 +54,10 @@ pub struct NetServer<M: Model = Studio> {
 impl<M: Model> NetServer<M> {
     /// Serves `authority` on `listener`, which is already bound, until `shutdown`
     /// is cancelled. Then the clients are notified, and [`finished`](Self::finished)
-    /// resolves.
+    /// resolves. The session of `authority` must have been made with `options`.
+    ///
+    /// # Errors
+    /// If an option makes no sense, or the operating system gives no random numbers.
     ///
     /// # Panics
     /// If it is not called within a tokio runtime.
@@ -59,36 +65,25 @@ impl<M: Model> NetServer<M> {
         authority: Arc<Authority<M>>,
         listener: L,
         shutdown: &CancellationToken,
-    ) -> Self {
-        Self::start(authority, listener, shutdown, ServerConfig::default())
-    }
-
-    /// As [`serve`](Self::serve), with options.
-    ///
-    /// # Errors
-    /// If an option makes no sense.
-    ///
-    /// # Panics
-    /// If it is not called within a tokio runtime.
-    pub fn serve_with<L: Listener>(
-        authority: Arc<Authority<M>>,
-        listener: L,
-        shutdown: &CancellationToken,
-        config: ServerConfig,
-    ) -> Result<Self, OptionError> {
+        options: HostOptions,
+    ) -> Result<Self, OpenError> {
+        let HostOptions { session, server: config, admission: policy, local_exemption } = options;
         config.check()?;
-        Ok(Self::start(authority, listener, shutdown, config))
-    }
-
-    fn start<L: Listener>(
-        authority: Arc<Authority<M>>,
-        listener: L,
-        shutdown: &CancellationToken,
-        config: ServerConfig,
-    ) -> Self {
+        let admission = AdmissionConfig {
+            policy,
+            local_exemption,
+            attended: session.attended,
+            handshake_timeout: config.handshake_timeout,
+            places: session.max_participants,
+        };
+        let code = fresh_code().map_err(OpenError::Random)?;
+        let mut key = [0; 32];
+        getrandom::fill(&mut key).map_err(OpenError::Random)?;
         let shutdown = shutdown.child_token();
         let address = listener.address();
         let inner = Arc::new(ServerInner {
+            admissions: Admissions::new(Arc::clone(&authority), admission, code, Vec::new()),
+            key: PrivateKey::new(key),
             authority,
             config,
             connections: ConnectionTable::default(),
@@ -103,7 +98,11 @@ impl<M: Model> NetServer<M> {
             accepting.await;
             drop(guard);
         });
-        Self { inner, address, shutdown, closed }
+        Ok(Self { inner, address, shutdown, closed })
+    }
+
+    pub(super) fn admissions(&self) -> &Admissions<M> {
+        &self.inner.admissions
     }
 
     /// The address it listens at, if that is a network address.

@@ -13,7 +13,7 @@ use imbolc_net::{
     client::{ClientConfig, JoinOptions, RemoteDispatcher},
     dispatcher::Status,
     model::{InstrumentId, NoEngine},
-    server::{HostDispatcher, HostOptions, ServerConfig},
+    server::{HostDispatcher, HostOptions},
     studio::{SilentEngine, StudioState},
     sync::session::SessionConfig,
     util::quantity::{Pitch, Ticks},
@@ -66,7 +66,7 @@ async fn until(what: &str, holds: impl Fn() -> bool) {
 /// leaves Ben's alone. Returns the sorted times from the cut to the resume.
 async fn bounce(ending: Ending, session: SessionConfig, config: ClientConfig) -> Vec<Duration> {
     let (listener, address) = listen().await;
-    let options = HostOptions { session, server: ServerConfig::default() };
+    let options = HostOptions { session, ..HostOptions::default() };
     let host = HostDispatcher::<Ledger>::open(
         "Mia",
         Pages::empty(2),

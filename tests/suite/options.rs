@@ -90,17 +90,14 @@ fn senseless_session_options_are_refused_by_name() {
 
 #[test]
 fn senseless_server_options_are_refused_by_name() {
-    let rows: [Row<ServerConfig>; 6] = [
+    let rows: [Row<ServerConfig>; 4] = [
         ("handshake_timeout", |config| config.handshake_timeout = ZERO),
         ("handshake_timeout", |config| config.handshake_timeout = MAX),
-        ("max_connections", |config| config.max_connections = 0),
-        ("max_connections", |config| config.max_connections = usize::MAX),
         ("write_timeout", |config| config.write_timeout = ZERO),
         ("write_timeout", |config| config.write_timeout = MAX),
     ];
     refused(&ServerConfig::default(), ServerConfig::check, &rows);
-    let ServerConfig { handshake_timeout: _, max_connections: _, write_timeout: _ } =
-        ServerConfig::default();
+    let ServerConfig { handshake_timeout: _, write_timeout: _ } = ServerConfig::default();
 }
 
 #[test]
@@ -164,12 +161,12 @@ fn senseless_session() -> SessionConfig {
 async fn open_refuses_senseless_options() {
     let host = |options| Mode::Host { name: "Ana".into(), address: "127.0.0.1:0".into(), options };
     let session = senseless_session();
-    let server = ServerConfig { max_connections: usize::MAX, ..ServerConfig::default() };
+    let server = ServerConfig { handshake_timeout: ZERO, ..ServerConfig::default() };
     let config = ClientConfig { ping_interval: ZERO, ..ClientConfig::default() };
     let options = JoinOptions { name: "Ana".into(), config, ..JoinOptions::default() };
     for (mode, name) in [
         (host(HostOptions { session, ..HostOptions::default() }), "full_sync_interval"),
-        (host(HostOptions { server, ..HostOptions::default() }), "max_connections"),
+        (host(HostOptions { server, ..HostOptions::default() }), "handshake_timeout"),
         (Mode::Remote { address: "127.0.0.1:1".into(), options }, "ping_interval"),
     ] {
         match imbolc_net::open(mode).await.map(drop) {
@@ -191,7 +188,7 @@ async fn senseless_name_is_refused_before_connecting() {
 }
 
 #[tokio::test]
-async fn serve_with_and_join_refuse_senseless_options() {
+async fn serve_and_join_refuse_senseless_options() {
     let (listener, connector) = in_memory();
     let setup = |config| Setup::<Studio> {
         host: "Ana".into(),
@@ -203,9 +200,13 @@ async fn serve_with_and_join_refuse_senseless_options() {
     assert!(Authority::hosting(setup(senseless_session()), id).is_err());
     assert!(Authority::local(setup(senseless_session()), id).is_err());
     let authority = Authority::hosting(setup(SessionConfig::default()), id).unwrap();
-    let config = ServerConfig { write_timeout: ZERO, ..ServerConfig::default() };
-    let server = NetServer::serve_with(authority, listener, &CancellationToken::new(), config);
-    assert_eq!(server.map(drop).unwrap_err().name, "write_timeout");
+    let server = ServerConfig { write_timeout: ZERO, ..ServerConfig::default() };
+    let options = HostOptions { server, ..HostOptions::default() };
+    let server = NetServer::serve(authority, listener, &CancellationToken::new(), options);
+    match server.map(drop) {
+        Err(OpenError::Option(error)) => assert_eq!(error.name, "write_timeout"),
+        other => panic!("{other:?}"),
+    }
 
     let config = ClientConfig { initial_backoff: ZERO, ..ClientConfig::default() };
     let options = JoinOptions { name: "Ana".into(), config, ..JoinOptions::default() };

@@ -6,7 +6,7 @@ use imbolc_net::{
     Dispatcher,
     authority::{Engine, threaded},
     model::{InstrumentId, NoEngine},
-    server::{HostDispatcher, HostOptions, ServerConfig, Stats},
+    server::{HostDispatcher, HostOptions, Stats},
     studio::{LoopRegion, NetworkAction, SilentEngine, StudioState, TransportAction},
     sync::session::SessionConfig,
     util::quantity::Ticks,
@@ -151,8 +151,7 @@ impl BenchHost {
             max_participants: 300,
             ..SessionConfig::default()
         };
-        let server = ServerConfig { max_connections: 600, ..ServerConfig::default() };
-        let options = HostOptions { session, server };
+        let options = HostOptions { session, ..HostOptions::default() };
         let dispatcher = HostDispatcher::open("Host", model, engine, listener, options).unwrap();
         dispatcher.request_ownership(&[own]).unwrap();
         Self { dispatcher, own, turn: 0 }
