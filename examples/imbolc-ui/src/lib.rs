@@ -23,6 +23,8 @@ pub mod event_loop;
 pub mod frame;
 #[cfg(feature = "net")]
 pub mod headless;
+#[path = "../../session/host_words.rs"]
+mod host_words;
 pub mod intent;
 pub mod job;
 pub mod keystroke;

@@ -3,6 +3,7 @@
 //! It draws a view and decides nothing: no key and no event arrives here.
 
 use imbolc_net::{
+    admission::{AdmissionPolicy, AdmissionStatus},
     dispatcher::{ConnectionError, Status},
     protocol::PrivilegeLevel,
     studio::{Layer, SessionState, SoundEngine},
@@ -162,6 +163,12 @@ impl FrameLayout<'_> {
             Span::raw(" "),
             Span::styled(text, style),
         ]);
+        if let Some(admission) = &view.admission {
+            admission_marks(admission, &mut line);
+        }
+        if view.is_viewer() {
+            line.push_span(Span::styled("  viewer", theme::WARNING));
+        }
         if view.identity.privilege == PrivilegeLevel::Privileged {
             line.push_span(Span::styled("  ★ privilege", theme::WARNING));
         }
@@ -253,6 +260,26 @@ fn status_text(status: &Status, join_address: Option<&str>) -> (String, Style) {
             (format!("reconnecting: {reason}; {kept}"), theme::WARNING)
         }
         Status::Closed { reason } => (format!("the session is over: {reason}"), theme::ERROR),
+    }
+}
+
+/// What a newcomer needs, and who waits.
+fn admission_marks(admission: &AdmissionStatus, line: &mut Line<'_>) {
+    match admission.policy {
+        AdmissionPolicy::Open => line.push_span(Span::styled(", open", theme::WARNING)),
+        _ if admission.paused.is_some() => {
+            let paused = format!(", code {} paused", admission.code.shown());
+            line.push_span(Span::styled(paused, theme::ERROR));
+        }
+        _ => {
+            let code = format!(", code {}", admission.code.shown());
+            line.push_span(Span::styled(code, theme::GOOD));
+        }
+    }
+    match admission.requests.len() {
+        0 => {}
+        1 => line.push_span(Span::styled("  1 asks to join", theme::WARNING)),
+        many => line.push_span(Span::styled(format!("  {many} ask to join"), theme::WARNING)),
     }
 }
 
