@@ -104,7 +104,9 @@ pub fn short_key(person: &Participant) -> Option<String> {
 pub fn code_line(status: &AdmissionStatus) -> String {
     match status.policy {
         AdmissionPolicy::Open => "open: everybody is admitted, without a code".into(),
-        _ => format!("code {}: type it on the other machine, which asks for it", status.code.shown()),
+        _ => {
+            format!("code {}: type it on the other machine, which asks for it", status.code.shown())
+        }
     }
 }
 
@@ -158,10 +160,20 @@ impl AdmissionNews {
     ) -> Option<AdmissionLine> {
         let (before, now) = (std::mem::replace(&mut self.0, now.clone())?, now?);
         if before.code != now.code {
-            let why = before.paused.as_ref().map(|pause| format!(" (the old one was {})", pause_text(pause)));
-            return Some(AdmissionLine::NewCode(format!("new {}{}", code_line(&now), why.unwrap_or_default())));
+            let why = before
+                .paused
+                .as_ref()
+                .map(|pause| format!(" (the old one was {})", pause_text(pause)));
+            return Some(AdmissionLine::NewCode(format!(
+                "new {}{}",
+                code_line(&now),
+                why.unwrap_or_default()
+            )));
         }
         let pause = now.paused.as_ref().filter(|_| now.paused != before.paused)?;
-        Some(AdmissionLine::Paused(format!("the code is {}: {command} makes a new one", pause_text(pause))))
+        Some(AdmissionLine::Paused(format!(
+            "the code is {}: {command} makes a new one",
+            pause_text(pause)
+        )))
     }
 }

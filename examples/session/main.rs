@@ -12,6 +12,7 @@
 
 mod commands;
 mod ending;
+mod host_words;
 mod log_filter;
 mod news;
 mod question;
@@ -401,6 +402,9 @@ fn greet(studio: &dyn Dispatcher, resumed: bool) {
             let hint = interface_hint(there).map_or_else(String::new, |hint| format!(", {hint}"));
             happens(format_args!("others join with: session join {there}{hint}"));
         }
+    }
+    if let Some(admission) = studio.admission() {
+        happens(host_words::code_line(&admission));
     }
     if let ProjectNotice::Kept(name) = &state.model.projects.notice {
         happens(words::left_behind(name));

@@ -17,7 +17,9 @@ use crate::{
         Authority, Engine, Setup,
         in_process::{InProcess, delegate_to_in_process},
     },
-    dispatcher::{CloseError, DispatchError, Dispatcher, Events, HostCommand, Identity, OpenError, Status},
+    dispatcher::{
+        CloseError, DispatchError, Dispatcher, Events, HostCommand, Identity, OpenError, Status,
+    },
     model::{InstrumentId, Model},
     protocol::{NetworkState, SessionId},
     studio::Studio,

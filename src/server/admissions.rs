@@ -201,10 +201,7 @@ pub(super) struct StrangerGuard<M: Model> {
 
 impl<M: Model> StrangerGuard<M> {
     /// Resolves to the first order that `is_awaited`. Cancel safe.
-    pub(super) async fn order(
-        &self,
-        is_awaited: impl Fn(StrangerOrder) -> bool,
-    ) -> StrangerOrder {
+    pub(super) async fn order(&self, is_awaited: impl Fn(StrangerOrder) -> bool) -> StrangerOrder {
         let mut orders = self.orders.clone();
         match orders.wait_for(|order| is_awaited(*order)).await {
             Ok(order) => *order,

@@ -8,9 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     ServerConfig, admissions::Admissions, broadcast::Broadcast, connection_table::ConnectionTable,
 };
-use crate::{
-    authority::Authority, model::Model, security::PrivateKey, util::log_limit::LogLimit,
-};
+use crate::{authority::Authority, model::Model, security::PrivateKey, util::log_limit::LogLimit};
 
 /// What all connections of a server share.
 pub(super) struct ServerInner<M: Model> {

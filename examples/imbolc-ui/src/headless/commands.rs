@@ -66,7 +66,9 @@ impl Commands {
                 Err(error) => format!("not saved: {error}"),
             },
             ref words => match host_words::host_command(words, &self.studio.state()) {
-                Some(command) => command.and_then(|it| self.administer(it)).unwrap_or_else(|why| why),
+                Some(command) => {
+                    command.and_then(|it| self.administer(it)).unwrap_or_else(|why| why)
+                }
                 None => {
                     let line = fitted(&printable(line), MAX_ECHO);
                     format!("unknown command {line}: help lists them")

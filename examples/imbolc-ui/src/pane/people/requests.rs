@@ -45,7 +45,9 @@ impl ShownRequest {
             _ => return None,
         };
         if self.since.elapsed() < LOOK {
-            return Some(Intent::ShowError("this has just come up: look, then press it again".into()));
+            return Some(Intent::ShowError(
+                "this has just come up: look, then press it again".into(),
+            ));
         }
         Some(Intent::Administer(HostCommand::Decide { request: self.id, verdict }))
     }
