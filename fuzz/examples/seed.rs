@@ -9,7 +9,10 @@ use std::{
 };
 
 use imbolc_fuzz::{hello, project};
-use imbolc_net::studio::StudioState;
+use imbolc_net::{
+    security::{Entry, Initiator, PrivateKey, Responder},
+    studio::StudioState,
+};
 use serde_json::{Value, json};
 
 type Outcome = Result<(), Box<dyn Error>>;
@@ -24,6 +27,7 @@ fn main() -> Outcome {
     write("handshake", "join", &hello("Ana"))?;
     write("handshake", "conversation", &conversation()?)?;
     write("handshake", "resume", &resume()?)?;
+    seed_channel()?;
     write("project", "default", &project(&StudioState::default()))?;
     write("project", "starter", &project(&StudioState::starter()))
 }
@@ -76,6 +80,18 @@ fn stream() -> Result<Vec<u8>, Box<dyn Error>> {
         stream.extend(frame(&from_hex(&golden)?)?);
     }
     Ok(stream)
+}
+
+/// The three messages of one handshake, and a sealed one.
+fn seed_channel() -> Outcome {
+    let (client_key, host_key) = (PrivateKey::new([1; 32]), PrivateKey::new([2; 32]));
+    let (client, opening) = Initiator::new(&client_key)?;
+    let (reply, _) = Responder::read_opening(&host_key, &opening[2..])?.reply(Entry::Ask)?;
+    let (finish, mut client) = client.read_reply(&reply[2..])?.finish()?;
+    let mut sealed = Vec::new();
+    client.sealer.seal(b"a", &mut sealed)?;
+    let messages = [("opening", opening), ("reply", reply), ("finish", finish), ("sealed", sealed)];
+    messages.iter().try_for_each(|(name, message)| write("channel", name, &message[2..]))
 }
 
 fn frame(payload: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {

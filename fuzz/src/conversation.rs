@@ -6,8 +6,8 @@ use imbolc_net::{
     ClientMessage, HostDispatcher, Model as _, ServerMessage,
     authority::inline,
     model::NoEngine,
-    protocol::{Role, 
-        Hello, PROTOCOL_VERSION,
+    protocol::{
+        Hello, PROTOCOL_VERSION, Role,
         framing::{self, Codec},
         limits,
     },

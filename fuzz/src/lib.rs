@@ -14,6 +14,7 @@ use imbolc_net::{
         framing::{self, Codec, Compression, Format},
         limits,
     },
+    security::{Entry, Initiator, PrivateKey, Responder},
     studio::{ProjectFailure, ProjectName, Studio, StudioState},
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -91,6 +92,47 @@ pub fn compress_and_expand(text: &str) {
         let plain = framing::expand(payload, limits::SERVER_FRAME).expect("it expands");
         assert_eq!(framing::decode::<String>(codec, &plain).expect("it decodes"), text);
     }
+}
+
+/// Hands `input` to each step of the encrypted channel, and sends it through one.
+///
+/// # Panics
+/// If it passes for a message that the other side has made, or arrives changed.
+pub fn tamper(input: &[u8]) {
+    let (client_key, host_key) = (PrivateKey::new([1; 32]), PrivateKey::new([2; 32]));
+    if let Ok(host) = Responder::read_opening(&host_key, input) {
+        host.reply(Entry::Ask).expect("what passes for an opening is answered");
+    }
+    let begin = || Initiator::new(&client_key).expect("random numbers");
+    assert!(begin().0.read_reply(input).is_err());
+
+    let answer = || {
+        let (client, opening) = begin();
+        let host = Responder::read_opening(&host_key, &opening[2..]).expect("an opening");
+        let (reply, host) = host.reply(Entry::Ask).expect("random numbers");
+        let (finish, client) = client
+            .read_reply(&reply[2..])
+            .and_then(|answered| answered.finish())
+            .expect("the host has answered");
+        (host, finish, client)
+    };
+    assert!(answer().0.finish(input).is_err());
+
+    let (host, finish, mut client) = answer();
+    let mut host = host.finish(&finish[2..]).expect("the client has answered");
+    client.sealer.set_chunk(input.first().copied().unwrap_or_default().into());
+    let mut sealed = Vec::new();
+    client.sealer.seal(input, &mut sealed).expect("there are numbers left");
+    let (mut rest, mut opened) = (&sealed[..], Vec::new());
+    while let Some((length, messages)) = rest.split_first_chunk() {
+        let (message, after) = messages.split_at(u16::from_be_bytes(*length).into());
+        let mut plain = [0; 256];
+        let length = host.opener.open(message, &mut plain).expect("it was sealed");
+        opened.extend_from_slice(&plain[..length]);
+        rest = after;
+    }
+    assert_eq!(opened, input);
+    assert!(host.opener.open(input, &mut vec![0; input.len()]).is_err());
 }
 
 /// A directory of this process, for one file that is written over and over.

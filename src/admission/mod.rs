@@ -28,6 +28,7 @@ mod admission_config;
 mod admission_output;
 mod answer_turns;
 mod code_guard;
+mod join_request;
 mod key_records;
 mod peer_address;
 mod questions;
@@ -49,11 +50,10 @@ pub use admission_output::{AdmissionOutput, AdmissionStatus, Admitted};
 use answer_turns::AnswerTurns;
 use code_guard::CodeGuard;
 pub use code_guard::CodePause;
+pub use join_request::{DecisionError, JoinRequest, StrangerId, Verdict};
 use key_records::KeyRecords;
 pub use key_records::KnownParticipant;
 pub use peer_address::PeerAddress;
-pub use questions::{DecisionError, JoinRequest, Verdict};
-pub use stranger::StrangerId;
 use stranger::{Budget, Stage, Stranger};
 
 use crate::{

@@ -1,65 +1,19 @@
 //! Questions to the person at the host, whether a stranger may join.
 
 use super::{
-    AdmissionControl, AdmissionOutput, PeerAddress, StrangerId,
+    AdmissionControl, AdmissionOutput, DecisionError, JoinRequest, StrangerId, Verdict,
     admission_config::{MAX_QUESTIONS, QUESTION_TIMEOUT},
     key_records::Standing,
     stranger::{Budget, Stage},
 };
 use crate::{
     protocol::{EntryRefusal, limits},
-    security::{PublicKey, Words},
+    security::Words,
     util::{
         text::{cleaned, look_alike},
         time::Timestamp,
     },
 };
-
-/// A stranger that asks to join.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct JoinRequest {
-    /// To decide it by.
-    pub id: StrangerId,
-    /// The key that it has proven to hold.
-    pub key: PublicKey,
-    /// The six words that its screen shows, too, if nobody is in between.
-    pub words: Words,
-    /// What it calls itself, once its person has accepted the words: nothing proves it.
-    /// It is fit to be shown.
-    pub name: Option<String>,
-    /// Whether another key has, or had, this name.
-    pub is_name_taken: bool,
-    /// Where it connects from.
-    pub address: PeerAddress,
-    /// When it asked. The question waits for 60 s.
-    pub since: Timestamp,
-}
-
-/// What a person says to a [`JoinRequest`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// It may join this session.
-    Once,
-    /// It may join this session and later ones.
-    ForGood,
-    /// It may not.
-    No,
-}
-
-/// Why a decision changes nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum DecisionError {
-    /// The question was decided, or the stranger has gone.
-    #[error("this question does not wait any more")]
-    NotWaiting,
-    /// Nobody of this name asks or was removed.
-    #[error("nobody of this name asks to join or was removed")]
-    NobodyOfThatName,
-    /// Several of this name ask or were removed.
-    #[error("several of this name ask to join or were removed: decide in the list")]
-    SeveralOfThatName,
-}
 
 impl AdmissionControl {
     /// A stranger asks to be let in: send the host's nonce.

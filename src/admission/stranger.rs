@@ -1,20 +1,7 @@
 //! A connection whose client is not in the session yet.
 
-use std::fmt;
-
 use super::{JoinRequest, PeerAddress};
 use crate::{security::PublicKey, util::time::Timestamp};
-
-/// The number of a stranger's connection, and of the question that it asks. None is
-/// used twice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct StrangerId(pub u64);
-
-impl fmt::Display for StrangerId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
 
 pub(super) struct Stranger {
     pub(super) address: PeerAddress,
