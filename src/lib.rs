@@ -63,6 +63,7 @@ pub mod client;
 #[cfg(feature = "mdns")]
 pub mod discovery;
 pub mod dispatcher;
+pub mod installation;
 pub mod model;
 mod open;
 pub mod projects;

@@ -31,8 +31,9 @@ use clap::{Args, Parser, Subcommand};
 use imbolc_net::{
     Dispatcher, Mode,
     authority::threaded,
-    client::{ClientConfig, JoinOptions, SavedToken, TokenFile},
+    client::{ClientConfig, JoinOptions},
     dispatcher::{CloseReason, OpenError, Status},
+    installation::{Installation, PlaceFile},
     model::InstrumentId,
     projects,
     protocol::framing::Codec,
@@ -98,7 +99,7 @@ enum Command {
         /// Request the privilege: control of transport, session settings and mixer
         #[arg(long)]
         privilege: bool,
-        /// Where to keep the token that resumes the session after a crash
+        /// Where to keep the place in the session, to come back to after a crash
         #[arg(long, value_name = "DIR")]
         state_dir: Option<PathBuf>,
         /// The wire format: `json`, which is readable in a capture, or `postcard`
@@ -126,8 +127,8 @@ struct Storage {
 struct JoinRequests {
     own: Vec<InstrumentId>,
     privilege: bool,
-    /// The token of an earlier run, if there is one.
-    saved: Option<SavedToken>,
+    /// Whether an earlier run has left a place to come back to.
+    has_place: bool,
 }
 
 // One worker thread: a second one would be woken for work that the first is about
@@ -181,7 +182,7 @@ async fn run(command: Command, ending: &Ending) -> Result<ExitCode, Box<dyn std:
     let studio = open(mode, directory.as_deref()).await?;
     ending.attend(&studio);
     let mut news = News::new(Arc::clone(&studio));
-    let resumed = requests.saved.is_some() && !news.place_is_lost();
+    let resumed = requests.has_place && !news.place_is_lost();
     greet(&*studio, resumed);
     if resumed {
         request_missing(&*studio, &requests);
@@ -360,22 +361,22 @@ impl Command {
                 let address = with_port(&address);
                 let own: Vec<_> = own.into_iter().map(InstrumentId).collect();
                 let directory = state_dir
-                    .or_else(TokenFile::default_directory)
+                    .or_else(Installation::default_directory)
                     .ok_or("no home directory: set a directory with --state-dir")?;
-                let token_file = TokenFile::claim(&directory, &address, &identity.name)
+                let place = PlaceFile::claim(&directory, &address, &identity.name)
                     .map_err(|error| format!("cannot use {}: {error}", directory.display()))?;
-                let saved = token_file.load();
+                let has_place = place.load().is_some_and(|saved| saved.session.is_some());
                 let options = JoinOptions {
                     name: identity.name,
                     own: own.clone(),
                     privilege,
-                    token_file: Some(token_file),
+                    place: Some(place),
                     config: match codec {
                         Some(codec) => ClientConfig::default().speaking(codec),
                         None => ClientConfig::default(),
                     },
                 };
-                (Mode::Remote { address, options }, JoinRequests { own, privilege, saved })
+                (Mode::Remote { address, options }, JoinRequests { own, privilege, has_place })
             }
         })
     }

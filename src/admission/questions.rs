@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     protocol::{EntryRefusal, limits},
-    security::Words,
+    security::{PublicKey, Words},
     util::{
         text::{cleaned, look_alike},
         time::Timestamp,

@@ -7,6 +7,7 @@
 
 mod client_config;
 mod client_connection;
+mod client_entry;
 mod client_handshake;
 mod frame_receiver;
 mod join_options;
@@ -16,10 +17,8 @@ mod rebasing;
 mod reconnector;
 mod remote_dispatcher;
 mod shared;
-mod token_file;
-mod token_keeper;
 
 pub use client_config::ClientConfig;
+pub use client_entry::WordsPrompt;
 pub use join_options::JoinOptions;
 pub use remote_dispatcher::RemoteDispatcher;
-pub use token_file::{SavedToken, TokenFile};

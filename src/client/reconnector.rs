@@ -11,18 +11,19 @@ use tokio::time::sleep;
 use tracing::{debug, info};
 
 use super::{
-    JoinOptions, SavedToken,
+    JoinOptions,
     client_connection::{ClientConnection, Disconnect},
+    client_entry::ClientEntry,
     client_handshake::{Handshake, HandshakeReply, perform_handshake},
     last_heard::LastHeard,
     ownership_requests::{MAX_OWNERSHIP_BATCH, ownership_batches},
     shared::{MirrorState, SessionIdentity, Shared},
-    token_keeper::TokenKeeper,
 };
 use crate::{
-    dispatcher::{CloseReason, ConnectionError, DispatchError, EVENT_BACKLOG, Event, Status},
+    dispatcher::{CloseReason, ConnectionError, DispatchError, EVENT_BACKLOG, Event, HostTrust, Status},
+    installation::{PlaceKeeper, SavedPlace},
     model::Model,
-    protocol::{ClientMessage, Hello, PROTOCOL_VERSION, Resume, Role, SessionId},
+    protocol::{ClientMessage, Hello, PROTOCOL_VERSION, Resume, SessionId},
     sync::{SessionEvent, mirror::Mirror},
     transport::Connector,
 };
@@ -32,81 +33,101 @@ pub(super) struct Reconnector<C> {
     connector: C,
     /// Updated when the client joins again, so that it asks for what it had.
     options: JoinOptions,
-    keeper: TokenKeeper,
+    entry: ClientEntry,
+    keeper: PlaceKeeper,
+    /// What the keeper was given last.
+    place: SavedPlace,
     heard: LastHeard,
-    /// The number of the last attempt to connect.
-    attempt: u64,
     /// How long the host keeps the place of a disconnected participant.
     resume_window: Duration,
 }
 
 impl<C: Connector> Reconnector<C> {
-    pub(super) fn new(connector: C, mut options: JoinOptions) -> Self {
-        let keeper = TokenKeeper::new(options.token_file.take());
+    /// Reads the saved place; without one, this is a new instance. `address` is the label
+    /// of the host; with `None` it is the address of the peer.
+    ///
+    /// # Errors
+    /// If the operating system has no random bytes.
+    pub(super) async fn new(
+        connector: C,
+        address: Option<&str>,
+        mut options: JoinOptions,
+    ) -> Result<Self, ConnectionError> {
+        let entry = ClientEntry::new(&mut options, address)?;
+        let keeper = PlaceKeeper::new(options.place.take());
+        let place = match keeper.load().await {
+            Some(place) => place,
+            None => SavedPlace::unused()
+                .map_err(|error| ConnectionError::Internal(error.to_string()))?,
+        };
         let (heard, resume_window) = (LastHeard::now(), Duration::ZERO);
-        Self { connector, options, keeper, heard, attempt: 0, resume_window }
+        Ok(Self { connector, options, entry, keeper, place, heard, resume_window })
     }
 
     pub(super) fn heard(&self) -> LastHeard {
         self.heard.clone()
     }
 
-    /// Connects for the first time: resumes with the saved token, or joins. Returns
-    /// the session whose place is gone, too.
+    /// What is known of the host.
+    pub(super) const fn trust(&self) -> HostTrust {
+        self.entry.trust()
+    }
+
+    /// Connects for the first time. If the host asks for the code, connects once more to
+    /// show it. Returns the session whose place is gone, too.
     pub(super) async fn first_handshake<M: Model>(
         &mut self,
     ) -> Result<(Handshake<M, C>, Option<SessionId>), ConnectionError> {
-        let Some(saved) = self.keeper.load().await else {
+        let joined = match self.first_attempt().await {
+            Err(refusal) if self.entry.can_prove(&refusal) => self.first_attempt().await,
+            other => other,
+        }?;
+        self.entry.admitted().await;
+        Ok(joined)
+    }
+
+    /// Resumes the saved place, or joins.
+    async fn first_attempt<M: Model>(
+        &mut self,
+    ) -> Result<(Handshake<M, C>, Option<SessionId>), ConnectionError> {
+        let Some(session) = self.place.session else {
             return Ok((self.join().await?, None));
         };
-        self.attempt = saved.attempt;
-        let resume = Resume { token: saved.token, seq: None, answered: None, history: 0 };
-        match self.resume(saved.session, resume).await {
-            Err(ConnectionError::ResumeRefused(_)) => Ok((self.join().await?, Some(saved.session))),
+        let resume = Resume { token: self.place.token, seq: None, answered: None, history: 0 };
+        match self.resume(resume).await {
+            Err(ConnectionError::ResumeRefused(_)) => Ok((self.join().await?, Some(session))),
             other => Ok((other?, None)),
         }
     }
 
     /// Joins as a new participant.
     async fn join<M: Model>(&mut self) -> Result<Handshake<M, C>, ConnectionError> {
-        self.attempt = self.attempt.saturating_add(1);
         self.handshake(None).await
     }
 
-    /// Resumes the place in `session`. Only a refusal that is repeated counts: an
+    /// Resumes the place in the session. Only a refusal that is repeated counts: an
     /// attempt that was abandoned may be the cause of the first one.
     async fn resume<M: Model>(
         &mut self,
-        session: SessionId,
         resume: Resume,
     ) -> Result<Handshake<M, C>, ConnectionError> {
-        match self.resume_once(session, resume.clone()).await {
+        match self.handshake(Some(resume.clone())).await {
             Err(ConnectionError::ResumeRefused(_)) => {
                 sleep(jittered(self.options.config.initial_backoff)).await;
-                self.resume_once(session, resume).await
+                self.handshake(Some(resume)).await
             }
             other => other,
         }
     }
 
-    async fn resume_once<M: Model>(
-        &mut self,
-        session: SessionId,
-        resume: Resume,
-    ) -> Result<Handshake<M, C>, ConnectionError> {
-        self.attempt = self.attempt.saturating_add(1);
-        // Before the attempt: if this process is killed, its next one must beat it.
-        let (token, attempt) = (resume.token, self.attempt);
-        self.keeper.save(SavedToken { session, token, attempt }).await;
-        self.handshake(Some(resume)).await
-    }
-
-    /// Connects and performs the handshake, unless the host is silent for the connect
-    /// timeout.
+    /// Connects and performs the handshake.
     async fn handshake<M: Model>(
-        &self,
+        &mut self,
         resume: Option<Resume>,
     ) -> Result<Handshake<M, C>, ConnectionError> {
+        self.place.attempt = self.place.attempt.saturating_add(1);
+        // Before the attempt: if this process is killed, its next one must beat it.
+        self.keeper.save(self.place).await;
         let config = &self.options.config;
         let hello = Hello {
             protocol: PROTOCOL_VERSION,
@@ -118,16 +139,13 @@ impl<C: Connector> Reconnector<C> {
             codecs: config.codecs.iter().map(|codec| codec.name().into()).collect(),
             compression: config.compression.iter().map(|offer| offer.name().into()).collect(),
             resume,
-            attempt: self.attempt,
+            attempt: self.place.attempt,
             checks_digests: true,
-            role: Role::Player,
-            instance: None,
+            role: self.options.role,
+            instance: Some(self.place.instance),
         };
-        let handshake = perform_handshake(&self.connector, &self.heard, hello);
-        self.heard
-            .within(config.connect_timeout, handshake)
-            .await
-            .ok_or(ConnectionError::Timeout)?
+        let Self { connector, entry, heard, .. } = self;
+        perform_handshake(connector, entry, heard, config.connect_timeout, hello).await
     }
 
     /// The mirror that a dispatcher starts with.
@@ -219,7 +237,8 @@ impl<C: Connector> Reconnector<C> {
         // Otherwise the token stays: the host keeps the place, and the next start of
         // the program takes it.
         if place_is_gone {
-            self.keeper.forget().await;
+            (self.place.session, self.place.token) = (None, None);
+            self.keeper.save(self.place).await;
         }
         shared.close(&CloseReason::ByRequest);
     }
@@ -245,11 +264,8 @@ impl<C: Connector> Reconnector<C> {
             }
             sleep(jittered(backoff)).await;
             backoff = backoff.saturating_mul(2).min(self.options.config.max_backoff);
-            let (session, resume) = {
-                let mirror = &shared.lock().mirror;
-                (mirror.session(), mirror.resume())
-            };
-            let handshake = match self.resume(session, resume).await {
+            let resume = shared.lock().mirror.resume();
+            let handshake = match self.resume(resume).await {
                 Err(ConnectionError::ResumeRefused(_)) => {
                     self.carry_over_requests(shared);
                     self.join().await
@@ -321,17 +337,18 @@ impl<C: Connector> Reconnector<C> {
                 with_denial(join_events, denial)
             }
         });
-        let newest = self.newest_token(&shared.lock().mirror);
-        self.keeper.save_soon(newest);
+        // It is written even though nothing waits for it.
+        drop(self.save_place(&shared.lock().mirror));
     }
 
-    /// Saves the token of `mirror`, and waits until it is written.
-    pub(super) async fn save_token<M: Model>(&self, mirror: &Mirror<M>) {
-        self.keeper.save(self.newest_token(mirror)).await;
-    }
-
-    fn newest_token<M: Model>(&self, mirror: &Mirror<M>) -> SavedToken {
-        SavedToken { session: mirror.session(), token: mirror.token(), attempt: self.attempt }
+    /// Saves the place of `mirror`, and waits until it is written.
+    pub(super) fn save_place<M: Model>(
+        &mut self,
+        mirror: &Mirror<M>,
+    ) -> impl Future<Output = ()> + use<M, C> {
+        self.place.session = Some(mirror.session());
+        self.place.token = mirror.token();
+        self.keeper.save(self.place)
     }
 }
 

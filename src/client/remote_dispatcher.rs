@@ -59,13 +59,13 @@ impl<M: Model> RemoteDispatcher<M> {
         options.config.check()?;
         checked_name(&options.name).map_err(OpenError::Name)?;
         let connector = TcpConnector { address: address.into() };
-        Self::join(connector, options)
+        Self::join_at(connector, Some(address), options)
             .await
             .map_err(|reason| OpenError::Join { address: address.into(), reason })
     }
 
-    /// Joins the session that `connector` connects to, or resumes it with the
-    /// token in [`JoinOptions::token_file`]. If that place is gone, the first event is
+    /// Joins the session that `connector` connects to, or resumes the place that is saved
+    /// in [`JoinOptions::place`]. If that place is gone, the first event is
     /// [`SessionEvent::NewSession`].
     ///
     /// # Errors
@@ -78,9 +78,17 @@ impl<M: Model> RemoteDispatcher<M> {
         connector: C,
         options: JoinOptions,
     ) -> Result<Self, ConnectionError> {
+        Self::join_at(connector, None, options).await
+    }
+
+    async fn join_at<C: Connector>(
+        connector: C,
+        address: Option<&str>,
+        options: JoinOptions,
+    ) -> Result<Self, ConnectionError> {
         options.config.check()?;
         checked_name(&options.name).map_err(ConnectionError::Host)?;
-        let mut reconnector = Reconnector::new(connector, options);
+        let mut reconnector = Reconnector::new(connector, address, options).await?;
         let (handshake, lost_place) = reconnector.first_handshake::<M>().await?;
         let clock = Clock::runtime();
         let session_clock = handshake.reply.clock();
@@ -95,12 +103,12 @@ impl<M: Model> RemoteDispatcher<M> {
         let mut join_events: Vec<_> = new_session.into_iter().collect();
         join_events.extend(first_events(&mut mirror));
         let join_events = with_denial(join_events, reconnector.privilege_denial(&mirror));
-        reconnector.save_token(&mirror).await;
+        reconnector.save_place(&mirror).await;
         info!(client = %mirror.client(), %session, "joined");
 
         let session_clock = session_clock + (clock.now() - received);
-        let shared =
-            Arc::new(Shared::new(mirror, reconnector.heard(), join_events, clock, session_clock));
+        let host = (reconnector.heard(), reconnector.trust());
+        let shared = Arc::new(Shared::new(mirror, host, join_events, clock, session_clock));
         let stop = CancellationToken::new();
         let mut task = tokio::spawn({
             let shared = Arc::clone(&shared);

@@ -24,6 +24,7 @@ const NET: [&str; 15] = [
     "projects",
     "authority",
     "dispatcher",
+    "installation",
     "transport",
     "admission",
     "sync",

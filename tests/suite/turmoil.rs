@@ -20,8 +20,9 @@ use std::{
 use imbolc_net::{
     Dispatcher, Event, NetworkState,
     authority::inline,
-    client::{JoinOptions, RemoteDispatcher, TokenFile},
+    client::{JoinOptions, RemoteDispatcher},
     dispatcher::{DispatchError, Identity, Status},
+    installation::PlaceFile,
     model::{InstrumentId, NoEngine},
     server::{HostDispatcher, HostOptions, Stats},
     transport::{Connector, Listener},
@@ -169,7 +170,7 @@ async fn join(participant: Shared, directory: PathBuf) -> turmoil::Result {
         let options = JoinOptions {
             name: name.into(),
             own: vec![InstrumentId(page)],
-            token_file: Some(TokenFile::claim(&directory, HOST, name)?),
+            place: Some(PlaceFile::claim(&directory, HOST, name)?),
             ..JoinOptions::default()
         };
         match RemoteDispatcher::<Ledger>::join(SimulatedConnector, options).await {

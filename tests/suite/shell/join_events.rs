@@ -6,8 +6,9 @@ use std::iter;
 use imbolc_net::{
     Dispatcher, Event, SessionEvent,
     authority::{LocalDispatcher, inline},
-    client::{JoinOptions, TokenFile},
+    client::JoinOptions,
     dispatcher::Status,
+    installation::PlaceFile,
     model::{InstrumentId, NoEngine},
     protocol::PrivilegeLevel,
     studio::{Studio, StudioState},
@@ -64,10 +65,10 @@ async fn every_subscriber_learns_how_it_joined() {
     assert_eq!(first_events(&host), ["host joined"]);
 
     let directory = tempfile::tempdir().unwrap();
-    let claim = || TokenFile::claim(directory.path(), "here", "Ana").unwrap();
-    let with_token = || JoinOptions { token_file: Some(claim()), ..options("Ana", &[BASS]) };
+    let claim = || PlaceFile::claim(directory.path(), "here", "Ana").unwrap();
+    let with_place = || JoinOptions { place: Some(claim()), ..options("Ana", &[BASS]) };
     let cable = Cable::new(connector);
-    let ana = Remote::join(cable.clone(), with_token()).await.unwrap();
+    let ana = Remote::join(cable.clone(), with_place()).await.unwrap();
     assert_eq!(first_events(&ana), ["Ana joined"]);
     sleep(SECOND).await;
     assert_eq!(first_events(&ana), ["Ana joined"]);
@@ -85,14 +86,14 @@ async fn every_subscriber_learns_how_it_joined() {
     sleep(SECOND).await;
     drop(ana);
     sleep(SECOND).await;
-    let ana = Remote::join(cable.clone(), with_token()).await.unwrap();
+    let ana = Remote::join(cable.clone(), with_place()).await.unwrap();
     assert_eq!(first_events(&ana), ["Ana resumed"]);
     assert_eq!(first_events(&ana), ["Ana resumed"]);
 
     // A third one, too late.
     drop(ana);
     sleep(70 * SECOND).await;
-    let ana = Remote::join(cable, with_token()).await.unwrap();
+    let ana = Remote::join(cable, with_place()).await.unwrap();
     let lost = [format!("{}; 0 actions", PlaceLoss::Expired), "Ana joined".into()];
     assert_eq!(first_events(&ana), lost);
     assert_eq!(first_events(&ana), lost);

@@ -7,8 +7,9 @@ use std::{
 
 use imbolc_net::{
     Dispatcher, Event, SessionEvent,
-    client::{JoinOptions, SavedToken, TokenFile},
+    client::JoinOptions,
     dispatcher::{CloseError, CloseReason, ConnectionError, Status},
+    installation::{PlaceFile, SavedPlace},
     protocol::{
         ActionNumber, ClientMessage, Hello, NetworkState, ReconnectRefusal, Seq, ServerMessage,
     },
@@ -32,10 +33,10 @@ use crate::{
 
 const PIPE: usize = 64 * 1024;
 
-/// A directory for the token files of a test, removed at its end.
-struct Tokens(PathBuf);
+/// A directory for the place files of a test, removed at its end.
+struct Places(PathBuf);
 
-impl Tokens {
+impl Places {
     fn new(test: &str) -> Self {
         let name = format!("imbolc-places-{test}-{}", std::process::id());
         let path = std::env::temp_dir().join(name);
@@ -43,22 +44,22 @@ impl Tokens {
         Self(path)
     }
 
-    fn claim(&self) -> TokenFile {
-        TokenFile::claim(&self.0, "here", "Ana").unwrap()
+    fn claim(&self) -> PlaceFile {
+        PlaceFile::claim(&self.0, "here", "Ana").unwrap()
     }
 
     fn options(&self) -> JoinOptions {
-        JoinOptions { token_file: Some(self.claim()), ..options("Ana", &[]) }
+        JoinOptions { place: Some(self.claim()), ..options("Ana", &[]) }
     }
 }
 
-impl Drop for Tokens {
+impl Drop for Places {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 
-fn saved(path: &Path) -> Option<SavedToken> {
+fn saved(path: &Path) -> Option<SavedPlace> {
     serde_json::from_slice(&std::fs::read(path).ok()?).ok()
 }
 
@@ -79,10 +80,10 @@ async fn welcomed(
 
 #[tokio::test(start_paused = true)]
 async fn attempt_number_rises_on_disk_before_each_attempt() {
-    let tokens = Tokens::new("attempts");
-    let file = tokens.claim();
+    let places = Places::new("attempts");
+    let file = places.claim();
     let path = file.path().to_owned();
-    let with_file = JoinOptions { token_file: Some(file), ..options("Ana", &[]) };
+    let with_file = JoinOptions { place: Some(file), ..options("Ana", &[]) };
     let (mut host, connector) = ScriptedHost::new(PIPE).await;
     let (ana, accepted) = welcomed(&mut host, &connector, with_file).await;
     let mut last = saved(&path).unwrap().attempt;
@@ -100,8 +101,8 @@ async fn attempt_number_rises_on_disk_before_each_attempt() {
 
     // As after a SIGKILL.
     drop(ana);
-    eventually("its file is free", || tokens.claim().path() == path).await;
-    let again = tokio::spawn(join(connector, tokens.options()));
+    eventually("its file is free", || places.claim().path() == path).await;
+    let again = tokio::spawn(join(connector, places.options()));
     let (mut accepted, next) = host.resume().await;
     assert!(next.attempt > hello.attempt, "{} after {}", next.attempt, hello.attempt);
     accepted.send(&ServerMessage::FullStateSync { state: host.state() }).await;
@@ -109,7 +110,7 @@ async fn attempt_number_rises_on_disk_before_each_attempt() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn attempt_number_rises_without_a_token_file() {
+async fn attempt_number_rises_without_a_place_file() {
     let (mut host, connector) = ScriptedHost::new(PIPE).await;
     let (_ana, accepted) = welcomed(&mut host, &connector, options("Ana", &[])).await;
     drop(accepted);
@@ -135,15 +136,15 @@ async fn one_refused_resume_does_not_cost_the_place() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn two_programs_with_one_token_end_with_one() {
+async fn two_programs_with_one_place_end_with_one() {
     let (host, connector) = host();
-    let (tokens, copied) = (Tokens::new("original"), Tokens::new("copy"));
-    let first = Remote::join(connector.clone(), tokens.options()).await.unwrap();
+    let (places, copied) = (Places::new("original"), Places::new("copy"));
+    let first = Remote::join(connector.clone(), places.options()).await.unwrap();
     let me = first.identity();
     let copy = copied.claim();
-    let original = tokens.0.join(copy.path().file_name().unwrap());
+    let original = places.0.join(copy.path().file_name().unwrap());
     copy.save(saved(&original).unwrap()).unwrap();
-    let with_copy = JoinOptions { token_file: Some(copy), ..options("Ana", &[]) };
+    let with_copy = JoinOptions { place: Some(copy), ..options("Ana", &[]) };
     let second = Remote::join(connector, with_copy).await.unwrap();
     assert_eq!(second.identity(), me);
     eventually("the older ends", || matches!(first.status(), Status::Closed { .. })).await;
@@ -201,15 +202,16 @@ async fn commit_is_done_when_the_host_answers_the_goodbye() {
     assert_eq!((done, closed), (Ok(None), Ok(())));
 }
 
-/// What becomes of the secret when the client closes.
+/// Whether a client that has closed comes back to its place.
 async fn kept_after_close(test: &str, script: impl AsyncFnOnce(Accepted)) -> bool {
-    let tokens = Tokens::new(test);
-    let file = tokens.claim();
+    let places = Places::new(test);
+    let file = places.claim();
     let path = file.path().to_owned();
-    let with_file = JoinOptions { token_file: Some(file), ..options("Ana", &[]) };
+    let with_file = JoinOptions { place: Some(file), ..options("Ana", &[]) };
     let (mut host, connector) = ScriptedHost::new(PIPE).await;
     let (ana, accepted) = welcomed(&mut host, &connector, with_file).await;
-    assert!(saved(&path).is_some());
+    let has_place = || saved(&path).unwrap().session.is_some();
+    assert!(has_place());
     let begun = Instant::now();
     let closing = async {
         assert_eq!(ana.close().await, Ok(()), "no action is pending");
@@ -217,11 +219,11 @@ async fn kept_after_close(test: &str, script: impl AsyncFnOnce(Accepted)) -> boo
     };
     tokio::join!(closing, script(accepted));
     assert_eq!(ana.status(), Status::Closed { reason: CloseReason::ByRequest });
-    saved(&path).is_some()
+    has_place()
 }
 
 #[tokio::test(start_paused = true)]
-async fn secret_stays_until_the_host_answers_the_goodbye() {
+async fn place_stays_until_the_host_answers_the_goodbye() {
     let offline = async |accepted: Accepted| drop(accepted);
     assert!(kept_after_close("offline", offline).await);
     let silent = async |accepted: Accepted| {
@@ -250,9 +252,9 @@ async fn secret_stays_until_the_host_answers_the_goodbye() {
 #[tokio::test(start_paused = true)]
 async fn guest_who_quits_in_an_outage_comes_back_to_its_place() {
     let (host, connector) = host();
-    let tokens = Tokens::new("quits");
+    let places = Places::new("quits");
     let cable = Cable::new(connector.clone());
-    let with_bass = || JoinOptions { own: vec![BASS], ..tokens.options() };
+    let with_bass = || JoinOptions { own: vec![BASS], ..places.options() };
     let ana = Remote::join(cable.clone(), with_bass()).await.unwrap();
     let me = ana.identity();
     ana.commit(cutoff(BASS, 700.0)).await.unwrap();
@@ -277,9 +279,9 @@ async fn lost_place_says_why_it_is_lost() {
         (false, PlaceLoss::Expired, "your place has expired"),
         (true, PlaceLoss::OtherSession, "the host has another session"),
     ] {
-        let tokens = Tokens::new("why");
+        let places = Places::new("why");
         let (mut host, connector) = ScriptedHost::new(PIPE).await;
-        let (ana, accepted) = welcomed(&mut host, &connector, tokens.options()).await;
+        let (ana, accepted) = welcomed(&mut host, &connector, places.options()).await;
         if restarted {
             host.restart();
         }
@@ -299,11 +301,11 @@ async fn lost_place_says_why_it_is_lost() {
             host.restart();
         }
         eventually("its file is free", || {
-            let file = tokens.claim();
+            let file = places.claim();
             file.load().is_some()
         })
         .await;
-        let joining = tokio::spawn(join(connector, tokens.options()));
+        let joining = tokio::spawn(join(connector, places.options()));
         refuse_twice_and_welcome(&mut host).await;
         let mut events = joining.await.unwrap().events();
         assert_eq!(events.try_next().and_then(told), Some(why));

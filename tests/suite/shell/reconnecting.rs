@@ -152,15 +152,15 @@ async fn reconnects_are_jittered() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn token_file_holds_the_newest_token() {
+async fn place_file_holds_the_newest_token() {
     let (host, connector) = host();
     let directory = std::env::temp_dir().join(format!("imbolc-renewed-{}", std::process::id()));
-    let claim = || imbolc_net::client::TokenFile::claim(&directory, "here", "Ana").unwrap();
+    let claim = || imbolc_net::installation::PlaceFile::claim(&directory, "here", "Ana").unwrap();
     let file = claim();
     let path = file.path().to_owned();
     let cable = Cable::new(connector.clone());
-    let with_token = |file| JoinOptions { token_file: Some(file), ..options("Ana", &[BASS]) };
-    let ana = Remote::join(cable.clone(), with_token(file)).await.unwrap();
+    let with_place = |file| JoinOptions { place: Some(file), ..options("Ana", &[BASS]) };
+    let ana = Remote::join(cable.clone(), with_place(file)).await.unwrap();
     let me = ana.identity();
     let mut saved = vec![std::fs::read(&path).unwrap()];
     let mut events = ana.events();
@@ -179,7 +179,7 @@ async fn token_file_holds_the_newest_token() {
     }
     drop(ana);
     eventually("the host notices", || host.state().roster.is_away(me.client_id)).await;
-    let again = Remote::join(connector, with_token(claim())).await.unwrap();
+    let again = Remote::join(connector, with_place(claim())).await.unwrap();
     assert_eq!(again.identity().client_id, me.client_id);
     std::fs::remove_dir_all(directory).unwrap();
 }
@@ -342,16 +342,16 @@ async fn silent_host_is_detected_after_15_seconds() {
 async fn superseded_client_does_not_reconnect() {
     let (host, connector) = host();
     let directory = std::env::temp_dir().join(format!("imbolc-takeover-{}", std::process::id()));
-    let file = imbolc_net::client::TokenFile::claim(&directory, "here", "Ana").unwrap();
+    let file = imbolc_net::installation::PlaceFile::claim(&directory, "here", "Ana").unwrap();
     let path = file.path().to_owned();
     let first = Remote::join(
         connector.clone(),
-        JoinOptions { token_file: Some(file), ..options("Ana", &[BASS]) },
+        JoinOptions { place: Some(file), ..options("Ana", &[BASS]) },
     )
     .await
     .unwrap();
     let mut events = first.events();
-    let saved: imbolc_net::client::SavedToken =
+    let saved: imbolc_net::installation::SavedPlace =
         serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
     let resume = Resume { token: saved.token, seq: None, answered: None, history: 0 };
     let mut second = Raw::join(&connector, Hello { resume: Some(resume), ..hello("Ana") }).await;
@@ -371,21 +371,21 @@ async fn superseded_client_does_not_reconnect() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn restarted_client_resumes_with_its_saved_token() {
+async fn restarted_client_resumes_its_saved_place() {
     let (host, connector) = host();
     let directory = std::env::temp_dir().join(format!("imbolc-restart-{}", std::process::id()));
-    let with_token = || JoinOptions {
-        token_file: Some(imbolc_net::client::TokenFile::claim(&directory, "here", "Ana").unwrap()),
+    let with_place = || JoinOptions {
+        place: Some(imbolc_net::installation::PlaceFile::claim(&directory, "here", "Ana").unwrap()),
         ..options("Ana", &[BASS])
     };
-    let first = Remote::join(connector.clone(), with_token()).await.unwrap();
+    let first = Remote::join(connector.clone(), with_place()).await.unwrap();
     first.commit(cutoff(BASS, 100.0)).await.unwrap();
     let before = first.identity();
     // Without a goodbye, as after a SIGKILL.
     drop(first);
     eventually("the host notices", || host.state().roster.is_away(before.client_id)).await;
     sleep(30 * SECOND).await;
-    let again = Remote::join(connector.clone(), with_token()).await.unwrap();
+    let again = Remote::join(connector.clone(), with_place()).await.unwrap();
     assert_eq!(again.identity(), before);
     assert_eq!(cutoff_of(&again.state().model, BASS), 100.0);
     again.commit(cutoff(BASS, 200.0)).await.unwrap();
@@ -394,7 +394,7 @@ async fn restarted_client_resumes_with_its_saved_token() {
     drop(again);
 
     // After a goodbye the client joins as a new participant.
-    let third = Remote::join(connector, with_token()).await.unwrap();
+    let third = Remote::join(connector, with_place()).await.unwrap();
     assert_ne!(third.identity().client_id, before.client_id);
     std::fs::remove_dir_all(directory).unwrap();
 }

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use imbolc_net::{
     Dispatcher,
-    client::{ClientConfig, JoinOptions, SavedToken, TokenFile},
+    client::{ClientConfig, JoinOptions},
     dispatcher::{ConnectionError, Status},
-    protocol::{ClientMessage, ServerMessage, SessionId, SessionToken},
+    installation::{PlaceFile, SavedPlace},
+    protocol::{ClientMessage, InstanceId, ServerMessage, SessionId, SessionToken},
     studio::Metering,
     util::quantity::Ticks,
 };
@@ -47,10 +48,12 @@ async fn joining_takes_as_long_as_bytes_arrive() {
 #[tokio::test(start_paused = true)]
 async fn full_state_of_a_resume_takes_as_long_as_bytes_arrive() {
     let directory = std::env::temp_dir().join(format!("imbolc-trickle-{}", std::process::id()));
-    let file = TokenFile::claim(&directory, "here", "Ana").unwrap();
+    let file = PlaceFile::claim(&directory, "here", "Ana").unwrap();
     let (session, token) = (SessionId::new([1; 16]), SessionToken::new([1; 16]));
-    file.save(SavedToken { session, token: Some(token), attempt: 3 }).unwrap();
-    let with_file = JoinOptions { token_file: Some(file), ..options("Ana", &[]) };
+    let instance = InstanceId::new([1; 16]);
+    let place = SavedPlace { instance, attempt: 3, session: Some(session), token: Some(token) };
+    file.save(place).unwrap();
+    let with_file = JoinOptions { place: Some(file), ..options("Ana", &[]) };
     let (mut host, connector) = ScriptedHost::new(PIPE).await;
     let joining = tokio::spawn(Remote::join(connector, with_file));
     let (mut accepted, hello) = host.resume().await;

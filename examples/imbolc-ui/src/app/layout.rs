@@ -4,7 +4,7 @@
 
 use imbolc_net::{
     admission::{AdmissionPolicy, AdmissionStatus},
-    dispatcher::{ConnectionError, Status},
+    dispatcher::{ConnectionError, HostTrust, Status},
     protocol::PrivilegeLevel,
     studio::{Layer, SessionState, SoundEngine},
     util::{
@@ -245,9 +245,14 @@ fn status_text(status: &Status, join_address: Option<&str>) -> (String, Style) {
             (format!("hosting{at}"), theme::GOOD)
         }
         Status::Connected { .. } if status.is_quiet() => (status.to_string(), theme::WARNING),
-        Status::Connected { round_trip: None, .. } => ("connected".into(), theme::GOOD),
-        Status::Connected { round_trip: Some(time), .. } => {
-            (format!("connected, {:.1} ms", time.as_secs_f64() * 1e3), theme::GOOD)
+        Status::Connected { round_trip, trust, .. } => {
+            let time = round_trip.map(|time| format!(", {:.1} ms", time.as_secs_f64() * 1e3));
+            let text = format!("connected{}", time.unwrap_or_default());
+            match trust {
+                HostTrust::Verified => (text, theme::GOOD),
+                HostTrust::Unverified => (text + ", unverified", theme::WARNING),
+                HostTrust::Plain => (text + ", plain", theme::WARNING),
+            }
         }
         Status::Reconnecting { reason, .. } => {
             let left = status.time_left().unwrap_or_default();

@@ -11,7 +11,8 @@ use imbolc_net::{
     Dispatcher, Event, NetworkState, SessionEvent,
     admission::{AdmissionPolicy, AdmissionStatus},
     dispatcher::{
-        ConnectionError, DispatchError, Events, HostCommand, Identity, MockDispatcher, Status,
+        ConnectionError, DispatchError, Events, HostCommand, HostTrust, Identity,
+        MockDispatcher, Status,
     },
     model::{DirtyFlags, InstrumentId, Model as _},
     protocol::{
@@ -75,7 +76,7 @@ impl Scene {
             Self::Hosting => Status::Hosting { address: "192.168.1.20:9999".parse().ok() },
             Self::Joined | Self::Refused => {
                 let round_trip = Some(Duration::from_micros(2400));
-                Status::Connected { round_trip, heard: Instant::now() }
+                Status::Connected { round_trip, heard: Instant::now(), trust: HostTrust::Verified }
             }
             Self::Reconnecting => Status::Reconnecting {
                 since: Instant::now(),
