@@ -210,6 +210,12 @@ impl<M: Model> StrangerGuard<M> {
         }
     }
 
+    /// Resolves when the connection has to be closed at once. Cancel safe.
+    pub(super) async fn closing(&self) {
+        use StrangerOrder::{Evict, TimedOut};
+        self.order(|order| matches!(order, Evict | TimedOut)).await;
+    }
+
     /// Resolves when the connection has to end. Cancel safe.
     pub(super) async fn ending(&self) -> StrangerOrder {
         use StrangerOrder::{Evict, Refuse, TimedOut};

@@ -16,7 +16,7 @@ use crate::{
         framing::{self, Codec},
     },
     sync::session::ConnectionId,
-    transport::{Reader, Writer},
+    transport::{ChannelWriter, Reader, Writer},
 };
 
 /// How long a client has to take the final message, and then to close its end.
@@ -36,6 +36,10 @@ pub(super) enum ConnectionEnd {
     Fault(ProtocolError),
     /// The resume was refused, and the client has been told.
     ResumeRefused,
+    /// The connection has made room for another one.
+    Evicted,
+    /// The session ends.
+    Shutdown,
 }
 
 /// How often the session is told that a client takes bytes.
@@ -50,7 +54,7 @@ const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
 pub(super) async fn write_frames<M: Model, W: Writer>(
     inner: &ServerInner<M>,
     connection: Option<ConnectionId>,
-    writer: &mut W,
+    writer: &mut ChannelWriter<W>,
     bytes: &[u8],
 ) -> io::Result<()> {
     let mut rest = bytes;
@@ -75,7 +79,7 @@ pub(super) async fn write_frames<M: Model, W: Writer>(
 /// Sends the last message of a connection and shuts down its writer, within
 /// [`CLOSE_TIMEOUT`].
 pub(super) async fn send_final<M: Model, W: Writer>(
-    writer: &mut W,
+    writer: &mut ChannelWriter<W>,
     codec: Codec,
     message: &ServerMessage<M>,
 ) {

@@ -7,6 +7,7 @@ use std::{
 };
 
 use dashmap::DashMap;
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     protocol::{ClientId, PrivilegeLevel},
@@ -37,7 +38,7 @@ pub struct ParticipantInfo {
 pub struct Stats {
     /// Accepted connections.
     pub accepted: u64,
-    /// Connections rejected because `max_connections` were open.
+    /// Connections closed because others needed the place of their handshake.
     pub rejected: u64,
     /// Connections closed because of a fault of the client.
     pub faulted: u64,
@@ -54,9 +55,15 @@ pub struct Stats {
     pub updates_sent: u64,
 }
 
+struct OpenConnection {
+    id: ConnectionId,
+    peer: String,
+    superseded: CancellationToken,
+}
+
 #[derive(Default)]
 pub(super) struct ConnectionTable {
-    peers: DashMap<ClientId, (ConnectionId, String)>,
+    peers: DashMap<ClientId, OpenConnection>,
     accepted: Counter,
     pub(super) rejected: Counter,
     pub(super) faulted: Counter,
@@ -75,18 +82,25 @@ impl ConnectionTable {
         OpenGuard(self)
     }
 
-    /// Records the peer of a joined client's connection.
-    pub(super) fn insert(&self, connection: ConnectionId, peer: &str) {
-        self.peers.insert(connection.client, (connection, peer.to_owned()));
+    /// Records a joined client's connection. Returns what is cancelled when a newer one
+    /// replaces it.
+    pub(super) fn insert(&self, id: ConnectionId, peer: &str) -> CancellationToken {
+        let superseded = CancellationToken::new();
+        let open =
+            OpenConnection { id, peer: peer.to_owned(), superseded: superseded.clone() };
+        if let Some(before) = self.peers.insert(id.client, open) {
+            before.superseded.cancel();
+        }
+        superseded
     }
 
     /// Removes a connection, unless a newer one of its client has replaced it.
     pub(super) fn remove(&self, connection: ConnectionId) {
-        self.peers.remove_if(&connection.client, |_, (current, _)| *current == connection);
+        self.peers.remove_if(&connection.client, |_, current| current.id == connection);
     }
 
     pub(super) fn peer(&self, client: ClientId) -> Option<String> {
-        self.peers.get(&client).map(|entry| entry.1.clone())
+        self.peers.get(&client).map(|open| open.peer.clone())
     }
 
     pub(super) fn stats(&self) -> Stats {

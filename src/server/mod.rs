@@ -9,12 +9,12 @@
 mod admissions;
 mod broadcast;
 mod connection_io;
-mod connection_slots;
 mod connection_table;
 mod host_dispatcher;
 mod net_server;
 mod server_config;
 mod server_connection;
+mod server_entry;
 mod server_handshake;
 mod server_inner;
 

@@ -8,16 +8,14 @@ use tokio::{
     time::{sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, error, info, warn};
+use tracing::{error, info, warn};
 
 use super::{
     HostOptions, ParticipantInfo, Stats,
     admissions::{Admissions, fresh_code},
     broadcast::Broadcast,
-    connection_slots::ConnectionSlots,
     connection_table::ConnectionTable,
     server_connection::serve,
-    server_handshake::reject,
     server_inner::{LogLimits, ServerInner},
 };
 use crate::{
@@ -164,8 +162,9 @@ impl<M: Model> fmt::Debug for NetServer<M> {
 /// Starts a task per connection until the shutdown, and then waits for them.
 async fn accept_connections<M: Model, L: Listener>(inner: Arc<ServerInner<M>>, mut listener: L) {
     let mut connections = JoinSet::new();
-    let slots = ConnectionSlots::new(inner.config.max_connections);
     let timers = tokio::spawn(run_timers(Arc::clone(&inner.authority)));
+    let admissions = Arc::clone(&inner.admissions);
+    let entry_timers = tokio::spawn(async move { admissions.run_timers().await });
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -177,18 +176,12 @@ async fn accept_connections<M: Model, L: Listener>(inner: Arc<ServerInner<M>>, m
         };
         match accepted {
             Ok((reader, writer, peer)) => {
-                let slot = slots.take(peer.map(|peer| peer.ip()));
-                let peer = peer.map_or_else(|| "memory".into(), |peer| peer.to_string());
-                if let Some(slot) = slot {
-                    debug!(%peer, "connection accepted");
-                    let inner = Arc::clone(&inner);
-                    connections.spawn(async move {
-                        let _open = inner.connections.count_open();
-                        serve(&inner, reader, writer, &peer, slot).await;
-                    });
-                } else {
-                    reject(&inner, writer, &peer).await;
-                }
+                let guard = inner.admissions.connected(peer.map(|peer| peer.ip()));
+                let inner = Arc::clone(&inner);
+                connections.spawn(async move {
+                    let _open = inner.connections.count_open();
+                    serve(&inner, reader, writer, peer, guard).await;
+                });
             }
             Err(error) => {
                 if let Some(left_out) = inner.may_log(&inner.logs.connections) {
@@ -205,6 +198,7 @@ async fn accept_connections<M: Model, L: Listener>(inner: Arc<ServerInner<M>>, m
         connections.shutdown().await;
     }
     timers.abort();
+    entry_timers.abort();
     info!("server closed");
 }
 

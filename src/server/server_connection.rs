@@ -2,7 +2,14 @@
 //! messages to the authority, and writes what it pulls from there. Decides
 //! nothing.
 
-use std::{collections::VecDeque, io, pin::pin, sync::Arc, time::Duration};
+use std::{
+    collections::VecDeque,
+    io,
+    net::SocketAddr,
+    pin::pin,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use tokio::{
@@ -13,89 +20,147 @@ use tokio::{
 use tracing::{debug, info, warn};
 
 use super::{
+    admissions::{StrangerGuard, StrangerOrder},
     connection_io::{
         CLOSE_TIMEOUT, ConnectionEnd, linger_close, read_failure, send_final, write_frames,
     },
-    connection_slots::ConnectionSlot,
-    server_handshake::{ConnectionGuard, admit, receive_hello, reject},
+    server_entry::{Entrance, refused},
+    server_handshake::{ConnectionGuard, admit},
     server_inner::ServerInner,
 };
 use crate::{
     authority::Incoming,
     model::Model,
     protocol::{
-        ProtocolError, ServerMessage,
+        Hello, ProtocolError, ServerMessage,
         framing::{self, Codec, CodecError, Format},
         limits,
     },
     sync::session::{ConnectionId, MessageOutcome, Outgoing, Update},
-    transport::{Frames, Reader, Writer},
+    transport::{ChannelReader, ChannelWriter, Frames, Reader, Writer},
+    util::log_limit::LogLimit,
 };
 
 /// How many actions are handed over at once. 64: about as many as one read brings,
 /// and too few to delay the other connections.
 const MAX_BATCH: usize = 64;
 
-/// Serves a new connection until it ends.
+/// Serves a new connection, from `address`, until it ends.
 pub(super) async fn serve<M: Model, R: Reader, W: Writer>(
     inner: &ServerInner<M>,
     reader: R,
-    mut writer: W,
-    peer: &str,
-    slot: ConnectionSlot,
+    writer: W,
+    address: Option<SocketAddr>,
+    stranger: StrangerGuard<M>,
 ) {
-    let mut frames = Frames::new(reader, limits::HELLO_FRAME);
+    let begun = Instant::now();
+    let mut entrance = Entrance::new(inner, &stranger, reader, writer);
     // A shutdown interrupts only the wait for the Hello. Its answer is written in
     // full, because an admitted client has to learn its token.
     let hello = tokio::select! {
-        hello = receive_hello::<M, R>(inner, &mut frames) => hello,
-        () = inner.shutdown.cancelled() => {
-            send_final::<M, W>(&mut writer, Codec::Json, &ServerMessage::Shutdown).await;
-            return;
-        }
-        () = slot.evicted() => return reject(inner, writer, peer).await,
+        hello = entrance.hello() => hello,
+        order = stranger.ending() => Err(match order {
+            StrangerOrder::Refuse(reason) => refused(reason),
+            StrangerOrder::TimedOut => {
+                let seconds = begun.elapsed().as_secs();
+                ConnectionEnd::Fault(ProtocolError::HandshakeTimeout { seconds })
+            }
+            _ => ConnectionEnd::Evicted,
+        }),
+        () = inner.shutdown.cancelled() => Err(ConnectionEnd::Shutdown),
     };
-    let admitted = match hello {
-        Ok(hello) => admit(inner, &hello, &slot, &mut writer).await,
-        Err(end) => Err(end),
+    let Entrance { reader, mut writer, is_mute, .. } = entrance;
+    let peer = address.map_or_else(|| "memory".into(), |address| address.to_string());
+    match hello {
+        // On the heap, because strangers must not pay for it.
+        Ok(hello) => Box::pin(serve_client(inner, reader, writer, &peer, stranger, &hello)).await,
+        Err(end) => {
+            log_end(inner, &inner.logs.strangers, &peer, None, &end);
+            if !is_mute {
+                close_stranger(reader.into_inner(), &mut writer, end, &stranger).await;
+            }
+        }
+    }
+}
+
+/// Tells a stranger why its connection ends. One that has to be closed at once is told
+/// without waiting for anything: the send buffer of a new connection has room.
+async fn close_stranger<M: Model, R: Reader, W: Writer>(
+    reader: R,
+    writer: &mut ChannelWriter<W>,
+    end: ConnectionEnd,
+    stranger: &StrangerGuard<M>,
+) {
+    let telling = async {
+        match end {
+            ConnectionEnd::Fault(error) => {
+                let error = ServerMessage::<M>::Error(error);
+                send_final(writer, Codec::Json, &error).await;
+                linger_close(reader).await;
+            }
+            ConnectionEnd::Shutdown => {
+                send_final(writer, Codec::Json, &ServerMessage::<M>::Shutdown).await;
+            }
+            ConnectionEnd::ResumeRefused => linger_close(reader).await,
+            ConnectionEnd::Goodbye | ConnectionEnd::Lost | ConnectionEnd::Evicted => {}
+        }
+    };
+    tokio::select! {
+        biased;
+        () = telling => {}
+        () = stranger.closing() => {}
+    }
+}
+
+/// Serves a client whose `Hello` has arrived.
+async fn serve_client<M: Model, R: Reader, W: Writer>(
+    inner: &ServerInner<M>,
+    reader: ChannelReader<R>,
+    mut writer: ChannelWriter<W>,
+    peer: &str,
+    stranger: StrangerGuard<M>,
+    hello: &Hello,
+) {
+    let mut frames = Frames::new(reader, limits::CLIENT_FRAME);
+    let admitted = if frames.is_closed().await {
+        // The answer would not be read, and the client may have another connection already.
+        Err(ConnectionEnd::Lost)
+    } else {
+        admit(inner, &stranger, hello, peer, &mut writer).await
     };
     let guard = match admitted {
         Ok(guard) => guard,
         Err(end) => {
-            log_end(inner, peer, None, &end);
-            let closing = async {
-                if let ConnectionEnd::Fault(error) = end {
-                    let error = ServerMessage::Error(error);
-                    send_final::<M, W>(&mut writer, Codec::Json, &error).await;
-                }
-                linger_close(frames.into_reader()).await;
-            };
-            return tokio::select! {
-                () = closing => {}
-                () = slot.evicted() => {}
-            };
+            log_end(inner, &inner.logs.strangers, peer, None, &end);
+            let reader = frames.into_reader().into_inner();
+            return close_stranger(reader, &mut writer, end, &stranger).await;
         }
     };
+    drop(stranger);
     let ConnectionGuard { connection: id, format, .. } = guard;
     if let Some(left_out) = inner.may_log(&inner.logs.connections) {
         info!(%peer, client = %id.client, left_out, "client joined");
     }
-    inner.connections.insert(id, peer);
-    frames.set_limit(limits::CLIENT_FRAME);
+    frames.reader_mut().admit();
     // The Hello does not show that the client has its token.
     frames.take_heard();
 
     let connection = Connection { inner, id, format, peer };
     let mut inbox = Inbox { frames, decoded: VecDeque::new(), fault: None };
-    let end = connection.run(&mut inbox, &mut writer).await;
+    let end = tokio::select! {
+        biased;
+        end = connection.run(&mut inbox, &mut writer) => end,
+        // It is told, unless it takes no bytes.
+        () = guard.replaced() => ConnectionEnd::Lost,
+    };
     drop(guard);
-    log_end(inner, peer, Some(id), &end);
+    log_end(inner, &inner.logs.connections, peer, Some(id), &end);
     if let ConnectionEnd::Goodbye = end {
-        send_final::<M, W>(&mut writer, format.codec, &ServerMessage::Goodbye).await;
+        send_final::<M, _>(&mut writer, format.codec, &ServerMessage::Goodbye).await;
     }
     // The final message may still be in the send buffer.
     let _ = timeout(CLOSE_TIMEOUT, writer.shutdown()).await;
-    linger_close(inbox.frames.into_reader()).await;
+    linger_close(inbox.frames.into_reader().into_inner()).await;
 }
 
 /// The connection of an admitted client.
@@ -109,7 +174,7 @@ struct Connection<'a, M: Model> {
 
 /// What the client has sent.
 struct Inbox<M: Model, R> {
-    frames: Frames<R>,
+    frames: Frames<ChannelReader<R>>,
     /// The messages that are not handled yet: those of one read.
     decoded: VecDeque<Incoming<M>>,
     /// What follows them.
@@ -122,7 +187,7 @@ impl<M: Model> Connection<'_, M> {
     async fn run<R: Reader, W: Writer>(
         &self,
         inbox: &mut Inbox<M, R>,
-        writer: &mut W,
+        writer: &mut ChannelWriter<W>,
     ) -> ConnectionEnd {
         let ServerInner { authority, shutdown, .. } = self.inner;
         let mut changes = authority.changes();
@@ -133,7 +198,7 @@ impl<M: Model> Connection<'_, M> {
         let mut alarm_at = None;
         loop {
             if shutdown.is_cancelled() {
-                send_final::<M, W>(writer, self.format.codec, &ServerMessage::Shutdown).await;
+                send_final::<M, _>(writer, self.format.codec, &ServerMessage::Shutdown).await;
                 return ConnectionEnd::Lost;
             }
             // Bytes that complete no message yet are a sign of life, too.
@@ -185,7 +250,7 @@ impl<M: Model> Connection<'_, M> {
     async fn send<R: Reader, W: Writer>(
         &self,
         inbox: &mut Inbox<M, R>,
-        writer: &mut W,
+        writer: &mut ChannelWriter<W>,
         buffer: &mut Vec<u8>,
         outgoing: &Outgoing<M>,
     ) -> Result<(), ConnectionEnd> {
@@ -306,15 +371,15 @@ impl<M: Model> Connection<'_, M> {
         })
     }
 
-    async fn fault<W: Writer>(&self, writer: &mut W, error: ProtocolError) -> ConnectionEnd {
-        send_final::<M, W>(writer, self.format.codec, &ServerMessage::Error(error.clone())).await;
+    async fn fault<W: Writer>(&self, writer: &mut ChannelWriter<W>, error: ProtocolError) -> ConnectionEnd {
+        send_final::<M, _>(writer, self.format.codec, &ServerMessage::Error(error.clone())).await;
         ConnectionEnd::Fault(error)
     }
 
     /// Writes messages, update and metering, in this order.
     async fn write_outgoing<W: Writer>(
         &self,
-        writer: &mut W,
+        writer: &mut ChannelWriter<W>,
         buffer: &mut Vec<u8>,
         outgoing: &Outgoing<M>,
     ) -> io::Result<()> {
@@ -361,6 +426,7 @@ fn clear_and_shrink(buffer: &mut Vec<u8>) {
 
 fn log_end<M: Model>(
     inner: &ServerInner<M>,
+    limit: &Mutex<LogLimit>,
     peer: &str,
     connection: Option<ConnectionId>,
     end: &ConnectionEnd,
@@ -368,11 +434,17 @@ fn log_end<M: Model>(
     if matches!(end, ConnectionEnd::Fault(_)) {
         inner.connections.faulted.add(1);
     }
-    let Some(left_out) = inner.may_log(&inner.logs.connections) else { return };
+    if matches!(end, ConnectionEnd::Evicted) {
+        inner.connections.rejected.add(1);
+    }
+    let Some(left_out) = inner.may_log(limit) else { return };
     let client = connection.map(|connection| connection.client.0);
     match end {
         ConnectionEnd::Goodbye => info!(%peer, client, left_out, "client left"),
-        ConnectionEnd::Lost => info!(%peer, client, left_out, "connection lost"),
+        ConnectionEnd::Lost | ConnectionEnd::Shutdown => {
+            info!(%peer, client, left_out, "connection lost");
+        }
+        ConnectionEnd::Evicted => info!(%peer, left_out, "connection made room for another"),
         ConnectionEnd::Fault(error) => {
             warn!(%peer, client, %error, left_out, "connection closed");
         }

@@ -1,51 +1,30 @@
-//! The server's side of the handshake: reads the `Hello`, asks the authority, and
-//! writes its answer. Knows nothing of what follows.
+//! The answer to a `Hello`: asks the admission, then the authority, and writes what they
+//! say. Knows nothing of what comes before and after.
 
-use std::io;
+use std::{
+    io,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
-use tokio::{io::AsyncWriteExt, time::timeout};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::{
-    connection_io::{ConnectionEnd, read_failure, write_frames},
-    connection_slots::ConnectionSlot,
+    admissions::StrangerGuard,
+    connection_io::{CLOSE_TIMEOUT, ConnectionEnd, write_frames},
+    server_entry::refused,
     server_inner::ServerInner,
 };
 use crate::{
+    admission::Admitted,
     model::Model,
     protocol::{
-        ClientMessage, Hello, PROTOCOL_VERSION, ProtocolError, ServerMessage, SessionToken,
-        framing::{self, Codec, Format},
-        limits,
+        Hello, Presence, Reconnected, ServerMessage, SessionToken, Welcome, framing::Format,
     },
     sync::session::{Admission, ConnectionId, Credentials, Rejected},
-    transport::{Frames, Reader, Writer},
+    transport::{ChannelWriter, Writer},
 };
-
-/// Tells a client that there is no room for its connection, and closes it. Waits for
-/// nothing.
-pub(super) async fn reject<M: Model, W: Writer>(inner: &ServerInner<M>, mut writer: W, peer: &str) {
-    inner.connections.rejected.add(1);
-    if let Some(left_out) = inner.may_log(&inner.logs.connections) {
-        warn!(%peer, left_out, "connection rejected: too many are open");
-    }
-    let limit = u32::try_from(inner.config.max_connections).unwrap_or(u32::MAX);
-    let message = ServerMessage::<M>::Error(ProtocolError::SessionFull { limit });
-    let mut buffer = Vec::new();
-    if framing::encode(Codec::Json, &message, &mut buffer).is_ok() {
-        let telling = async {
-            writer.write_all(&buffer).await?;
-            writer.shutdown().await
-        };
-        tokio::select! {
-            biased;
-            _ = telling => {}
-            // The send buffer of a new connection has room. If it has not, the client
-            // is not told.
-            () = std::future::ready(()) => {}
-        }
-    }
-}
 
 /// An admitted client's connection. Dropping it tells the session that the
 /// connection has ended, even if its task is aborted.
@@ -54,6 +33,16 @@ pub(super) struct ConnectionGuard<'a, M: Model> {
     inner: &'a ServerInner<M>,
     pub(super) connection: ConnectionId,
     pub(super) format: Format,
+    /// Cancelled when another connection has taken the client's place.
+    superseded: CancellationToken,
+}
+
+impl<M: Model> ConnectionGuard<'_, M> {
+    /// Resolves a while after another connection has taken the client's place.
+    pub(super) async fn replaced(&self) {
+        self.superseded.cancelled().await;
+        sleep(CLOSE_TIMEOUT).await;
+    }
 }
 
 impl<M: Model> Drop for ConnectionGuard<'_, M> {
@@ -63,63 +52,27 @@ impl<M: Model> Drop for ConnectionGuard<'_, M> {
     }
 }
 
-/// Reads the `Hello` within the handshake timeout. A connection that is closed by then
-/// is lost: the answer would not be read, and the client may have another one already.
-pub(super) async fn receive_hello<M: Model, R: Reader>(
-    inner: &ServerInner<M>,
-    frames: &mut Frames<R>,
-) -> Result<Hello, ConnectionEnd> {
-    let limit = inner.config.handshake_timeout;
-    let seconds = limit.as_secs();
-    let reading = async {
-        let hello = read_hello::<M, R>(frames).await?;
-        if frames.is_closed().await { Err(ConnectionEnd::Lost) } else { Ok(hello) }
-    };
-    timeout(limit, reading)
-        .await
-        .map_err(|_| ConnectionEnd::Fault(ProtocolError::HandshakeTimeout { seconds }))?
-}
-
-async fn read_hello<M: Model, R: Reader>(frames: &mut Frames<R>) -> Result<Hello, ConnectionEnd> {
-    let payload = match frames.next().await {
-        Ok(Some(payload)) => payload,
-        Ok(None) => return Err(ConnectionEnd::Lost),
-        Err(error) => return Err(read_failure(&error, limits::HELLO_FRAME)),
-    };
-    let fault = match framing::decode::<ClientMessage<M>>(Codec::Json, &payload) {
-        Ok(ClientMessage::Hello(hello)) => return Ok(hello),
-        Ok(_) => ProtocolError::HelloExpected,
-        // The Hello of another version may have other fields.
-        Err(error) => match framing::protocol_version(&payload) {
-            Some(version) if version != PROTOCOL_VERSION => {
-                ProtocolError::WrongProtocol { speaks: PROTOCOL_VERSION }
-            }
-            _ => ProtocolError::Malformed { detail: error.detail() },
-        },
-    };
-    Err(ConnectionEnd::Fault(fault))
-}
-
-/// Has the authority decide about `hello`, and sends its answer unless that is a
-/// fault.
+/// Has the admission and the authority decide about `hello`, and sends the answer unless
+/// that is a fault.
 pub(super) async fn admit<'a, M: Model, W: Writer>(
     inner: &'a ServerInner<M>,
+    stranger: &StrangerGuard<M>,
     hello: &Hello,
-    slot: &ConnectionSlot,
-    writer: &mut W,
+    peer: &str,
+    writer: &mut ChannelWriter<W>,
 ) -> Result<ConnectionGuard<'a, M>, ConnectionEnd> {
-    let (answer, format, guard) =
-        match inner.authority.hello(hello, Credentials::plain(fresh_token()?)) {
-            Ok(Admission { connection, format, answer }) => {
-                slot.admit();
-                (answer, format, Ok(ConnectionGuard { inner, connection, format }))
-            }
-            Err(Rejected::Unfit(error)) => return Err(ConnectionEnd::Fault(error)),
-            Err(Rejected::Unknown(reason)) => {
-                let answer = ServerMessage::ReconnectFailed { reason };
-                (answer, Format::default(), Err(ConnectionEnd::ResumeRefused))
-            }
-        };
+    let (answer, format, guard) = match decide(inner, stranger, hello)? {
+        Ok(Admission { connection, format, answer }) => {
+            let superseded = inner.connections.insert(connection, peer);
+            writer.admit();
+            (answer, format, Ok(ConnectionGuard { inner, connection, format, superseded }))
+        }
+        Err(Rejected::Unfit(error)) => return Err(ConnectionEnd::Fault(error)),
+        Err(Rejected::Unknown(reason)) => {
+            let answer = ServerMessage::ReconnectFailed { reason };
+            (answer, Format::default(), Err(ConnectionEnd::ResumeRefused))
+        }
+    };
     let mut buffer = Vec::new();
     let written = match format.encode(&answer, &mut buffer) {
         Ok(()) => {
@@ -132,6 +85,37 @@ pub(super) async fn admit<'a, M: Model, W: Writer>(
         Ok(()) => guard,
         Err(_) => guard.and(Err(ConnectionEnd::Lost)),
     }
+}
+
+/// The admission decides first. If the person removes the key in between, the session
+/// refuses it.
+fn decide<M: Model>(
+    inner: &ServerInner<M>,
+    stranger: &StrangerGuard<M>,
+    hello: &Hello,
+) -> Result<Result<Admission<M>, Rejected>, ConnectionEnd> {
+    let (authority, admissions, id) = (&inner.authority, &stranger.admissions, stranger.id);
+    let roster = &authority.state().roster;
+    let is_present = |key| {
+        let mut present = roster.participants.values();
+        present.any(|participant| {
+            participant.key == Some(key) && participant.presence == Presence::Here
+        })
+    };
+    let admitted = admissions.change(|control, now| control.hello(now, id, is_present));
+    let Admitted { key, kept_places, .. } = admitted.map_err(refused)?;
+    let token = if key.is_none() { Some(fresh_token()?) } else { None };
+    let decided = authority.hello(hello, Credentials { key, token, kept_places });
+    if let Ok(Admission { answer, .. }) = &decided {
+        let name = match answer {
+            ServerMessage::Welcome(Welcome { name, .. })
+            | ServerMessage::ReconnectSuccessful(Reconnected { name, .. }) => name,
+            _ => &hello.name,
+        };
+        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        admissions.change(|control, now| control.joined(now, id, name, since_1970.as_secs()));
+    }
+    Ok(decided)
 }
 
 fn fresh_token() -> Result<SessionToken, ConnectionEnd> {

@@ -28,6 +28,8 @@ pub(super) struct ServerInner<M: Model> {
 pub(super) struct LogLimits {
     /// Connections that begin, end or fail.
     pub(super) connections: Mutex<LogLimit>,
+    /// Connections of strangers that end.
+    pub(super) strangers: Mutex<LogLimit>,
     /// Refused actions.
     pub(super) refusals: Mutex<LogLimit>,
 }

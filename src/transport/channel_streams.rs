@@ -90,6 +90,11 @@ impl<R: Reader> ChannelReader<R> {
         self.limit = CHUNK + TAG;
     }
 
+    /// The stream below the channel. What has arrived and was not read is dropped.
+    pub(crate) fn into_inner(self) -> R {
+        self.inner
+    }
+
     /// The length of the message that has begun to arrive; `None` before its length has.
     fn next_length(&self) -> io::Result<Option<usize>> {
         let Some(length) = self.arrived.first_chunk() else { return Ok(None) };

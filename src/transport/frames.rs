@@ -18,6 +18,31 @@ pub fn frame_splitter(limit: usize) -> LengthDelimitedCodec {
     LengthDelimitedCodec::builder().max_frame_length(limit).new_codec()
 }
 
+/// Reads one frame, and no byte after it: its payload; `None` at the end of the stream.
+/// `limit` is asked for the most bytes of it when its length has arrived. It takes no
+/// memory before that, and none but for the payload. Not cancel safe.
+///
+/// # Errors
+/// As [`Frames::next`].
+pub(crate) async fn single_frame<R: Reader>(
+    reader: &mut R,
+    limit: impl Fn() -> usize,
+) -> io::Result<Option<Vec<u8>>> {
+    let mut length = [0; 4];
+    let (first, rest) = length.split_at_mut(1);
+    if reader.read(first).await? == 0 {
+        return Ok(None);
+    }
+    reader.read_exact(rest).await?;
+    let length = usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX);
+    if length > limit() {
+        return Err(io::ErrorKind::InvalidData.into());
+    }
+    let mut payload = vec![0; length];
+    reader.read_exact(&mut payload).await?;
+    Ok(Some(payload))
+}
+
 /// The smallest buffer for a read, in bytes. 4 KiB: dozens of edits.
 const MIN_READ: usize = 4 * 1024;
 

@@ -28,7 +28,7 @@ pub use self::{
 };
 pub(crate) use self::{
     channel_streams::{ChannelReader, ChannelWriter},
-    frames::Frames,
+    frames::{Frames, single_frame},
 };
 
 /// The receiving half of a connection.
