@@ -392,7 +392,6 @@ impl Access {
                 (false, false) => AdmissionPolicy::Code,
             },
             local_exemption: !self.no_local_exemption,
-            installation: Some(self.files.installation()?),
             ..HostOptions::default()
         })
     }

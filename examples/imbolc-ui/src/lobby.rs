@@ -492,3 +492,29 @@ impl Trials {
 type JoinAttempt<'a, T> = Pin<Box<dyn Future<Output = Result<T, JoinFailure>> + 'a>>;
 
 const TERMINAL_GONE: &str = "the terminal is gone";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_compared_before_a_person_is_asked() {
+        let shown = || {
+            let (sender, answer) = tokio::sync::oneshot::channel();
+            let mut lobby = Lobby::default();
+            lobby.compare((["able", "about", "above", "absent", "abstract", "absurd"], sender));
+            (lobby, answer)
+        };
+        let (mut lobby, mut answer) = shown();
+        let (lines, _) = lobby.below();
+        assert!(lines[0].starts_with("able about above absent abstract absurd: "), "{lines:?}");
+        assert_eq!(lobby.handle_key(KeyCode::Enter.into()), Choice::Stay);
+        assert!(answer.try_recv().is_err(), "Enter is no answer");
+        assert_eq!(lobby.handle_key(KeyCode::Char('y').into()), Choice::Stay);
+        assert_eq!(answer.try_recv(), Ok(true));
+
+        let (mut lobby, mut answer) = shown();
+        assert_eq!(lobby.handle_key(KeyCode::Char('n').into()), Choice::Stay);
+        assert_eq!(answer.try_recv(), Ok(false));
+    }
+}
