@@ -105,7 +105,7 @@ pub fn code_line(status: &AdmissionStatus) -> String {
     match status.policy {
         AdmissionPolicy::Open => "open: everybody is admitted, without a code".into(),
         _ => {
-            format!("code {}: type it on the other machine, which asks for it", status.code.shown())
+            format!("code {}: type it on the other machine when it asks", status.code.shown())
         }
     }
 }
@@ -121,16 +121,12 @@ pub fn pause_text(pause: &CodePause) -> String {
     }
 }
 
-/// Who asks to join.
+/// Who asks to join, with the name that it claims, and whether another key has it.
 pub fn request_line(request: &JoinRequest) -> String {
     let JoinRequest { name, address, is_name_taken, .. } = request;
-    match name {
-        Some(name) => {
-            let taken = if *is_name_taken { ", the name of another key" } else { "" };
-            format!("a stranger at {address} calls itself “{name}”{taken}, and asks to join")
-        }
-        None => format!("a stranger at {address} asks to join, and compares the words"),
-    }
+    let claimed = name.as_ref().map(|name| format!(" as “{name}”")).unwrap_or_default();
+    let taken = if *is_name_taken { " (taken)" } else { "" };
+    format!("a stranger at {address} asks to join{claimed}{taken}")
 }
 
 /// Tells what has changed in the admission of a host.
@@ -160,15 +156,10 @@ impl AdmissionNews {
     ) -> Option<AdmissionLine> {
         let (before, now) = (std::mem::replace(&mut self.0, now.clone())?, now?);
         if before.code != now.code {
-            let why = before
-                .paused
-                .as_ref()
-                .map(|pause| format!(" (the old one was {})", pause_text(pause)));
-            return Some(AdmissionLine::NewCode(format!(
-                "new {}{}",
-                code_line(&now),
-                why.unwrap_or_default()
-            )));
+            let why = before.paused.as_ref().map(pause_text);
+            let why = why.map(|why| format!(" (the old one was {why})")).unwrap_or_default();
+            let code = now.code.shown();
+            return Some(AdmissionLine::NewCode(format!("new code {code}{why}")));
         }
         let pause = now.paused.as_ref().filter(|_| now.paused != before.paused)?;
         Some(AdmissionLine::Paused(format!(

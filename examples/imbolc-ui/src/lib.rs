@@ -58,14 +58,14 @@ use std::{
 };
 
 use clap::Parser as _;
+#[cfg(feature = "net")]
+use imbolc_net::installation::Installation;
 use imbolc_net::{
     Dispatcher, Mode,
     dispatcher::{Events, Status},
     projects,
     util::log_lines::LogLines,
 };
-#[cfg(feature = "net")]
-use imbolc_net::installation::Installation;
 use imbolc_supercollider::doctor::{self, Finding};
 
 use crate::{
@@ -342,8 +342,7 @@ async fn browse_and_join(arguments: &Arguments, ending: &Ending) -> Result<ExitC
         Some((event, visited))
     };
     let answers = |session: FoundSession| async move { session.answers().await };
-    let chosen =
-        lobby::choose(next, is_known, answers, join, &mut screen, &mut inputs).await;
+    let chosen = lobby::choose(next, is_known, answers, join, &mut screen, &mut inputs).await;
     drop(client);
     match chosen {
         Ok(Some(studio)) => {

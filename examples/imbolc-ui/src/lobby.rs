@@ -268,8 +268,7 @@ impl Lobby {
             Layout::vertical([Constraint::Fill(1), Constraint::Length(2)]).areas(frame.area());
         let block = Block::bordered().title(" Sessions on the LAN ");
         let rows = usize::from(block.inner(list).height.saturating_sub(1));
-        let heading =
-            format!("  {:<24} {:<12} {:<6} {:<6} at", "session", "on", "people", "entry");
+        let heading = format!("  {:<24} {:<12} {:<6} {:<6} at", "session", "on", "people", "entry");
         let mut lines = vec![Line::styled(heading, theme::HEADING)];
         let (first, shown) = self.shown(rows);
         for (at, row) in (first..).zip(shown) {

@@ -76,7 +76,10 @@ fn selection_stays_on_session_while_list_changes() {
     lobby.update(DiscoveryEvent::Changed(renamed), false, false);
     assert!(screen(&lobby).contains("Saturday"));
     let there = FoundSession { name: "Saturday".into(), ..session("Friday", 21) };
-    assert_eq!(press(&mut lobby, KeyCode::Enter), Choice::Join(Box::new(there), LobbyProof::Nothing));
+    assert_eq!(
+        press(&mut lobby, KeyCode::Enter),
+        Choice::Join(Box::new(there), LobbyProof::Nothing)
+    );
 }
 
 #[test]
@@ -142,7 +145,8 @@ async fn visit(
 
 #[tokio::test(start_paused = true)]
 async fn lobby_stays_while_joining() {
-    let (chosen, screen) = visit(&[KeyCode::Enter, KeyCode::Down], async |_, _| pending().await).await;
+    let (chosen, screen) =
+        visit(&[KeyCode::Enter, KeyCode::Down], async |_, _| pending().await).await;
     assert_eq!(chosen, None);
     assert!(screen.contains("joining Friday…  Esc cancels"), "{screen}");
     assert!(screen.contains("192.168.1.20:9999"), "{screen}");
@@ -162,7 +166,11 @@ async fn failed_attempt_returns_to_list_with_reason() {
     let second = async |found: FoundSession, _| {
         assert_eq!(found, session("Friday", 20));
         tried.set(tried.get() + 1);
-        if tried.get() == 1 { Err("nothing is listening".to_owned().into()) } else { Ok(tried.get()) }
+        if tried.get() == 1 {
+            Err("nothing is listening".to_owned().into())
+        } else {
+            Ok(tried.get())
+        }
     };
     let (chosen, screen) = visit(&[KeyCode::Enter], second).await;
     assert_eq!(chosen, None);
@@ -189,9 +197,7 @@ fn visited_sessions_go_first_then_those_that_answer() {
         ports.map(|rest| rest[..1].parse().expect("a digit")).collect()
     };
     assert_eq!(order(&lobby), [3, 4, 2, 1]);
-    let Choice::Join(first, _) = press(&mut lobby, KeyCode::Enter) else {
-        panic!("it is joined")
-    };
+    let Choice::Join(first, _) = press(&mut lobby, KeyCode::Enter) else { panic!("it is joined") };
     assert_eq!(first.id, "Jam 3", "the first one is selected until another one is");
 }
 

@@ -2,6 +2,7 @@
 //! `processes` runs the real program.
 
 mod added;
+mod admission;
 mod arrangement;
 mod automation;
 mod band;

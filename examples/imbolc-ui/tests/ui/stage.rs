@@ -11,8 +11,8 @@ use imbolc_net::{
     Dispatcher, Event, NetworkState, SessionEvent,
     admission::{AdmissionPolicy, AdmissionStatus},
     dispatcher::{
-        ConnectionError, DispatchError, Events, HostCommand, HostTrust, Identity,
-        MockDispatcher, Status,
+        ConnectionError, DispatchError, Events, HostCommand, HostTrust, Identity, MockDispatcher,
+        Status,
     },
     model::{DirtyFlags, InstrumentId, Model as _},
     protocol::{
