@@ -39,18 +39,18 @@ pub(super) fn new_key() -> Result<PrivateKey, getrandom::Error> {
 pub(super) fn open_key(directory: &Path) -> io::Result<(PrivateKey, Option<String>)> {
     make_private_directory(directory)?;
     let path = key_path(directory);
-    if let Some(found) = load(&path)? {
+    if let Some(found) = load_key(&path)? {
         return Ok(found);
     }
     let key = new_key().map_err(io::Error::other)?;
-    match write(&path, &key) {
+    match create_key_file(&path, &key) {
         Ok(()) => Ok((key, None)),
         // Another program was faster.
-        Err(error) => load(&path)?.ok_or(error),
+        Err(error) => load_key(&path)?.ok_or(error),
     }
 }
 
-fn load(path: &Path) -> io::Result<Option<(PrivateKey, Option<String>)>> {
+fn load_key(path: &Path) -> io::Result<Option<(PrivateKey, Option<String>)>> {
     let Some(file) = open_file(path)? else { return Ok(None) };
     let notice = close_to_others(&file, path)?;
     let content = read_at_most(&file, MAX_KEY_FILE)?;
@@ -64,7 +64,7 @@ fn load(path: &Path) -> io::Result<Option<(PrivateKey, Option<String>)>> {
 }
 
 /// Writes the file as a whole or not at all, and does not replace another one.
-fn write(path: &Path, key: &PrivateKey) -> io::Result<()> {
+fn create_key_file(path: &Path, key: &PrivateKey) -> io::Result<()> {
     let mut content = Zeroizing::new(String::with_capacity(65));
     writeln!(content, "{}", Hex(key.expose())).map_err(io::Error::other)?;
     let file = write_aside(path, content.as_bytes())?;
@@ -75,24 +75,24 @@ fn write(path: &Path, key: &PrivateKey) -> io::Result<()> {
     Ok(())
 }
 
-/// Takes the permission to read or write `file` from everybody else.
-#[cfg(unix)]
+/// Takes the permission to read or write `file` from everybody else. Returns what the user
+/// should know if they had it.
 fn close_to_others(file: &File, path: &Path) -> io::Result<Option<String>> {
-    use std::os::unix::fs::PermissionsExt as _;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
 
-    let mut permissions = file.metadata()?.permissions();
-    if permissions.mode() & 0o077 == 0 {
-        return Ok(None);
+        let mut permissions = file.metadata()?.permissions();
+        if permissions.mode() & 0o077 != 0 {
+            permissions.set_mode(0o600);
+            file.set_permissions(permissions)?;
+            return Ok(Some(format!(
+                "others could read {}, and cannot any more; whoever has read it can pass for you: if you move it away, a new key is made",
+                path.display()
+            )));
+        }
     }
-    permissions.set_mode(0o600);
-    file.set_permissions(permissions)?;
-    let path = path.display();
-    Ok(Some(format!(
-        "others could read {path}, and cannot any more; whoever has read it can pass for you: if you move it away, a new key is made"
-    )))
-}
-
-#[cfg(not(unix))]
-fn close_to_others(_: &File, _: &Path) -> io::Result<Option<String>> {
+    #[cfg(not(unix))]
+    let _ = (file, path);
     Ok(None)
 }

@@ -2,8 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
+<<<<<<< HEAD
 use super::Day;
 use crate::{security::PublicKey, transport::with_port, util::text::cleaned};
+=======
+use crate::{protocol::SessionId, security::PublicKey, transport::with_port, util::text::cleaned};
+>>>>>>> main
 
 /// Characters of a label that are kept.
 const MAX_LABEL: usize = 255;
@@ -20,7 +24,7 @@ pub struct HostLabels {
 }
 
 /// A key that was verified.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct KnownHost {
     key: PublicKey,
@@ -29,7 +33,8 @@ pub(super) struct KnownHost {
     machine: Option<String>,
     /// `None` if another key was verified there since.
     address: Option<String>,
-    last_seen: Day,
+    /// In seconds since 1970.
+    last_seen: u64,
 }
 
 impl HostLabels {
@@ -48,7 +53,7 @@ impl HostLabels {
 }
 
 impl KnownHost {
-    pub(super) fn new(key: PublicKey, labels: HostLabels, last_seen: Day) -> Self {
+    pub(super) fn new(key: PublicKey, labels: HostLabels, last_seen: u64) -> Self {
         let HostLabels { session, machine, address } = labels;
         Self { key, session, machine, address: Some(address), last_seen }
     }
@@ -74,6 +79,7 @@ pub(super) fn is_pinned(hosts: &[KnownHost], key: PublicKey) -> bool {
     hosts.iter().any(|host| host.key == key)
 }
 
+<<<<<<< HEAD
 /// The first of the labels that is known, with the key under it: the session, the machine,
 /// the address.
 pub(super) fn pinned_under(
@@ -88,6 +94,25 @@ pub(super) fn pinned_under(
     find(session.as_deref(), KnownHost::has_session)
         .or_else(|| find(machine.as_deref(), KnownHost::has_machine))
         .or_else(|| find(Some(address), KnownHost::has_address))
+=======
+/// Whether the same was pinned in the day before, so that the file need not be written.
+pub(super) fn was_pinned_today(hosts: &[KnownHost], new: &KnownHost) -> bool {
+    const DAY: u64 = 24 * 60 * 60;
+    hosts.iter().any(|host| {
+        let KnownHost { key, session, machine, address, last_seen } = host;
+        (*key, *session, machine, address) == (new.key, new.session, &new.machine, &new.address)
+            && last_seen.abs_diff(new.last_seen) < DAY
+    })
+}
+
+/// The key under the first of the labels that is known: the session, the machine, the
+/// address.
+pub(super) fn pinned_under(hosts: &[KnownHost], labels: &HostLabels) -> Option<PublicKey> {
+    let by_session = hosts.iter().find(|host| host.has_session(labels.session));
+    let by_machine = || hosts.iter().find(|host| host.has_machine(labels.machine.as_deref()));
+    let by_address = || hosts.iter().find(|host| host.has_address(Some(&labels.address)));
+    by_session.or_else(by_machine).or_else(by_address).map(|host| host.key)
+>>>>>>> main
 }
 
 /// Adds `new`, in place of what is known of its key and of other keys of its machine.
@@ -116,7 +141,7 @@ pub(super) fn pin(hosts: &mut Vec<KnownHost>, mut new: KnownHost) {
 
 /// Removes every key under `label`: an address with or without its port, a machine, a
 /// session, or the key itself. Returns how many there were.
-pub(super) fn forget(hosts: &mut Vec<KnownHost>, label: &str) -> usize {
+pub(super) fn forget_label(hosts: &mut Vec<KnownHost>, label: &str) -> usize {
     let (before, name, address) = (hosts.len(), label.trim(), with_port(label.trim()));
     let key = PublicKey::parse(name);
     hosts.retain(|host| {

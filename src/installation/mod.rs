@@ -7,11 +7,9 @@
 //! What writes blocks, and says so: call it from `tokio::task::spawn_blocking`. What only
 //! looks something up is answered from memory.
 
-mod day;
 mod identity_key;
 mod kept_list;
 mod known_hosts;
-mod known_participants;
 mod place_file;
 mod place_keeper;
 mod private_files;
@@ -19,26 +17,25 @@ mod private_files;
 mod tests;
 
 use std::{
-    collections::VecDeque,
+    collections::BTreeSet,
     fmt, io,
     path::{Path, PathBuf},
     sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
 };
 
 use kept_list::KeptList;
 use known_hosts::KnownHost;
-use parking_lot::Mutex;
 pub(crate) use place_keeper::PlaceKeeper;
 pub use {
-    day::Day,
     known_hosts::HostLabels,
-    known_participants::KnownParticipant,
     place_file::{PlaceFile, SavedPlace},
 };
 
 use crate::{
+    admission::KnownParticipant,
     protocol::limits,
-    security::{JoinCode, PrivateKey, PublicKey},
+    security::{PrivateKey, PublicKey},
     util::text::cleaned,
 };
 
@@ -58,12 +55,7 @@ struct Inner {
     hosts: KeptList<KnownHost>,
     participants: KeptList<KnownParticipant>,
     notice: Option<String>,
-    /// In memory only.
-    spent: Mutex<VecDeque<(JoinCode, PublicKey)>>,
 }
-
-/// How many codes are known to be spent.
-const MAX_SPENT: usize = 1024;
 
 impl Installation {
     /// The installation whose files are in `directory`, which is created if it does not
@@ -97,7 +89,6 @@ impl Installation {
             hosts,
             participants,
             notice: (!notices.is_empty()).then(|| notices.join("; ")),
-            spent: Mutex::default(),
         })))
     }
 
@@ -114,7 +105,6 @@ impl Installation {
             hosts: KeptList::in_memory(),
             participants: KeptList::in_memory(),
             notice: None,
-            spent: Mutex::default(),
         })))
     }
 
@@ -154,91 +144,86 @@ impl Installation {
         self.0.hosts.peek(|hosts| known_hosts::is_pinned(hosts, host))
     }
 
-    /// The verified key of the host that had one of these labels last, and this label: the
-    /// session, else the machine, else the address.
+    /// The verified key of the host that had one of these labels last: the session, else
+    /// the machine, else the address.
     #[must_use]
-    pub fn pinned_under(&self, labels: &HostLabels) -> Option<(PublicKey, String)> {
+    pub fn pinned_under(&self, labels: &HostLabels) -> Option<PublicKey> {
         self.0.hosts.peek(|hosts| known_hosts::pinned_under(hosts, &labels.kept()))
     }
 
-    /// Keeps the verified key of `host`. Other keys of the same machine are forgotten;
-    /// another key of the same session or address is no longer known by that. Of more than
+    /// Keeps the verified key of `host`. Other keys of the same session or machine are
+    /// forgotten; another key at the same address is no longer known by it. Of more than
     /// 1,024 hosts, those that were seen longest ago are forgotten. Blocks.
     ///
     /// # Errors
-    /// If the file cannot be written. The change then holds for this program.
+    /// If the file cannot be written. The change then holds for this program, and is
+    /// written with its next one.
     pub fn pin(&self, host: PublicKey, labels: &HostLabels) -> io::Result<()> {
-        let new = KnownHost::new(host, labels.kept(), Day::today());
-        if self.0.hosts.peek(|hosts| hosts.contains(&new)) {
+        let new = KnownHost::new(host, labels.kept(), unix_time());
+        if self.0.hosts.peek(|hosts| known_hosts::was_pinned_today(hosts, &new)) {
             return Ok(());
         }
-        self.0.hosts.change(|hosts| known_hosts::pin(hosts, new))
+        self.0.hosts.change(move |hosts| known_hosts::pin(hosts, new.clone()))
     }
 
     /// Forgets every host under `label`: an address, with or without its port, the name of
     /// a machine, the digits of a session or of a key. Returns how many there were. Blocks.
     ///
     /// # Errors
-    /// If the file cannot be written. The change then holds for this program.
+    /// If the file cannot be written. The change then holds for this program, and is
+    /// written with its next one.
     pub fn forget_host(&self, label: &str) -> io::Result<usize> {
-        self.0.hosts.change(|hosts| known_hosts::forget(hosts, label))
+        self.0.hosts.change({
+            let label = label.to_owned();
+            move |hosts| known_hosts::forget_label(hosts, &label)
+        })
     }
 
-    /// Whether `host` was shown `code` and did not prove that it has it.
-    pub(crate) fn is_spent(&self, code: &JoinCode, host: PublicKey) -> bool {
-        self.0.spent.lock().iter().any(|(spent, to)| *to == host && spent == code)
-    }
-
-    /// Call this before `host` can test a guess of `code`, and [`restore`](Self::restore)
-    /// when it has proven that it has the code. In between the code is spent for it, until
-    /// the program ends. Of more than 1,024 the oldest are forgotten.
-    pub(crate) fn spend(&self, code: JoinCode, host: PublicKey) {
-        let mut spent = self.0.spent.lock();
-        spent.push_back((code, host));
-        if spent.len() > MAX_SPENT {
-            spent.pop_front();
-        }
-    }
-
-    /// The codes that `host` was shown are not spent: it has proven one of them.
-    pub(crate) fn restore(&self, host: PublicKey) {
-        self.0.spent.lock().retain(|(_, to)| *to != host);
-    }
-
-    /// The participants that this installation admits as a host; the one that was seen
-    /// last is the last one.
+    /// The participants that this installation admits as a host; those that were seen
+    /// longest ago first.
     #[must_use]
     pub fn known(&self) -> Vec<KnownParticipant> {
-        self.0.participants.peek(<[_]>::to_vec)
+        let mut known = self.0.participants.peek(<[_]>::to_vec);
+        for participant in &mut known {
+            participant.name = cleaned(&participant.name, limits::NAME as usize);
+        }
+        known
     }
 
-    /// Whether this installation admits `key` as a host.
-    #[must_use]
-    pub fn is_known(&self, key: PublicKey) -> bool {
-        self.0.participants.peek(|known| known.iter().any(|known| known.key == key))
-    }
-
-    /// Admits `key` from now on, and keeps its `name` and the date. Of more than 1,024
-    /// participants, those that were seen longest ago are forgotten. Blocks.
+    /// Keeps the participants that a host admits: it admitted those of `before`, and admits
+    /// those of `after` instead. The keys that other programs have added since stay, and
+    /// those that they have removed do not come back. Of more than 1,024, those that were
+    /// seen longest ago are forgotten. Blocks.
     ///
     /// # Errors
-    /// If the file cannot be written. The change then holds for this program.
-    pub fn remember(&self, key: PublicKey, name: &str) -> io::Result<()> {
-        let name = cleaned(name, limits::NAME as usize);
-        let participant = KnownParticipant { key, name, last_seen: Day::today() };
-        if self.0.participants.peek(|known| known.contains(&participant)) {
+    /// If the file cannot be written. The change then holds for this program, and is
+    /// written with its next one.
+    pub fn update_known(
+        &self,
+        before: &[KnownParticipant],
+        after: &[KnownParticipant],
+    ) -> io::Result<()> {
+        let keys = |known: &[KnownParticipant]| known.iter().map(|known| known.key).collect();
+        let (old, kept): (BTreeSet<_>, BTreeSet<_>) = (keys(before), keys(after));
+        let mut gone: BTreeSet<_> = old.difference(&kept).copied().collect();
+        let mut new: Vec<_> =
+            after.iter().filter(|known| !before.contains(known)).cloned().collect();
+        if gone.is_empty() && new.is_empty() {
             return Ok(());
         }
-        self.0.participants.change(|known| known_participants::remember(known, participant))
+        new.sort_by_key(|known| known.last_seen);
+        gone.extend(new.iter().map(|known| known.key));
+        self.0.participants.change(move |known| {
+            known.retain(|known| !gone.contains(&known.key));
+            known.extend(new.iter().cloned());
+        })
     }
+}
 
-    /// Does not admit `key` any more. Returns whether it was known. Blocks.
-    ///
-    /// # Errors
-    /// If the file cannot be written. The change then holds for this program.
-    pub fn forget_participant(&self, key: PublicKey) -> io::Result<bool> {
-        self.0.participants.change(|known| known_participants::forget(known, key))
-    }
+/// The system's time in seconds since 1970.
+fn unix_time() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.unwrap_or_default().as_secs()
 }
 
 impl fmt::Debug for Installation {

@@ -15,15 +15,15 @@ use crate::protocol::SessionId;
 /// The number of threads that stand for programs that start at once.
 const PROGRAMS: u8 = 8;
 
-fn directory() -> TempDir {
+fn state_directory() -> TempDir {
     tempfile::tempdir().unwrap()
 }
 
-fn open(directory: &Path) -> Installation {
+fn opened(directory: &Path) -> Installation {
     Installation::open(directory).unwrap()
 }
 
-fn key(number: u8) -> PublicKey {
+fn key_of(number: u8) -> PublicKey {
     PrivateKey::new([number; 32]).public()
 }
 
@@ -35,7 +35,20 @@ fn labels(session: u8, machine: &str, address: &str) -> HostLabels {
     }
 }
 
-fn at(address: &str) -> HostLabels {
+fn known(number: u8, name: &str, last_seen: u64) -> KnownParticipant {
+    KnownParticipant { key: key_of(number), name: name.into(), last_seen }
+}
+
+fn is_known(installation: &Installation, number: u8) -> bool {
+    installation.known().iter().any(|known| known.key == key_of(number))
+}
+
+/// As a host does that admits one more.
+fn admit(installation: &Installation, number: u8) -> io::Result<()> {
+    installation.update_known(&[], &[known(number, "Ana", number.into())])
+}
+
+fn address(address: &str) -> HostLabels {
     HostLabels { address: address.into(), ..HostLabels::default() }
 }
 
@@ -57,18 +70,18 @@ fn at_once<R: Send>(program: impl Fn(u8) -> R + Sync) -> Vec<R> {
 
 #[test]
 fn key_is_made_once_and_kept() {
-    let directory = directory();
+    let directory = state_directory();
     let state = directory.path().join("a/state");
-    let first = open(&state);
+    let first = opened(&state);
     assert_eq!(first.notice(), None);
-    let second = open(&state);
+    let second = opened(&state);
     assert_eq!(second.public(), first.public());
     assert_eq!(second.private().expose(), first.private().expose());
     assert_eq!(first.private().public(), first.public());
     let text = fs::read_to_string(state.join("identity.key")).unwrap();
     assert_eq!(text.len(), 65);
     assert_eq!(text, format!("{}\n", crate::util::hex::Hex(first.private().expose())));
-    assert_ne!(open(&directory.path().join("b")).public(), first.public());
+    assert_ne!(opened(&directory.path().join("b")).public(), first.public());
     assert_ne!(
         Installation::in_memory().unwrap().public(),
         Installation::in_memory().unwrap().public()
@@ -80,10 +93,10 @@ fn key_is_made_once_and_kept() {
 #[test]
 fn programs_that_start_at_once_have_one_key() {
     for _ in 0..8 {
-        let directory = directory();
-        let keys = at_once(|_| open(&directory.path().join("state")).public());
+        let directory = state_directory();
+        let keys = at_once(|_| opened(&directory.path().join("state")).public());
         assert!(keys.iter().all(|key| *key == keys[0]), "{keys:?}");
-        assert_eq!(open(&directory.path().join("state")).public(), keys[0]);
+        assert_eq!(opened(&directory.path().join("state")).public(), keys[0]);
     }
 }
 
@@ -92,11 +105,11 @@ fn programs_that_start_at_once_have_one_key() {
 fn only_the_user_can_read_the_files() {
     use std::os::unix::fs::PermissionsExt as _;
 
-    let directory = directory();
+    let directory = state_directory();
     let state = directory.path().join("state");
-    let installation = open(&state);
-    installation.pin(key(1), &at("stage:9999")).unwrap();
-    installation.remember(key(2), "Ana").unwrap();
+    let installation = opened(&state);
+    installation.pin(key_of(1), &address("stage:9999")).unwrap();
+    admit(&installation, 2).unwrap();
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&state), 0o700);
     let names = ["identity.key", "known-hosts.json", "known-participants.json", "keys.lock"];
@@ -105,12 +118,12 @@ fn only_the_user_can_read_the_files() {
     }
 
     fs::set_permissions(state.join("identity.key"), fs::Permissions::from_mode(0o644)).unwrap();
-    let again = open(&state);
+    let again = opened(&state);
     assert_eq!(again.public(), installation.public());
     assert_eq!(mode(&state.join("identity.key")), 0o600);
     let notice = again.notice().unwrap();
     assert!(notice.starts_with("others could read "), "{notice}");
-    assert_eq!(open(&state).notice(), None);
+    assert_eq!(opened(&state).notice(), None);
 }
 
 /// What is wrong with a key file, and what the notice says of it.
@@ -124,20 +137,20 @@ fn unusable_key_file_is_told_and_left_alone() {
         (&"x".repeat(64), "64 hexadecimal digits"),
         (&"0".repeat(129), "too long"),
     ] {
-        let directory = directory();
+        let directory = state_directory();
         let path = directory.path().join("identity.key");
         make_private(&path, content);
-        let installation = open(directory.path());
+        let installation = opened(directory.path());
         let notice = installation.notice().unwrap();
         assert!(notice.contains("in memory only") && notice.contains(why), "{notice}");
         assert!(notice.contains("identity.key") && !notice.contains('\n'), "{notice}");
         assert_eq!(fs::read_to_string(&path).unwrap(), content);
-        assert_ne!(open(directory.path()).public(), installation.public());
+        assert_ne!(opened(directory.path()).public(), installation.public());
     }
 
-    let directory = directory();
+    let directory = state_directory();
     fs::create_dir(directory.path().join("identity.key")).unwrap();
-    let notice = open(directory.path()).notice().unwrap().to_owned();
+    let notice = opened(directory.path()).notice().unwrap().to_owned();
     assert!(notice.contains("not a regular file"), "{notice}");
 }
 
@@ -153,13 +166,13 @@ fn make_private(path: &Path, content: &str) {
 #[cfg(unix)]
 #[test]
 fn link_in_place_of_the_key_file_is_not_followed() {
-    let (directory, other) = (directory(), directory());
-    let elsewhere = open(other.path());
+    let (directory, other) = (state_directory(), state_directory());
+    let elsewhere = opened(other.path());
     for target in ["identity.key", "missing"] {
         let target = other.path().join(target);
         let link = directory.path().join("identity.key");
         std::os::unix::fs::symlink(&target, &link).unwrap();
-        let installation = open(directory.path());
+        let installation = opened(directory.path());
         assert_ne!(installation.public(), elsewhere.public());
         let notice = installation.notice().unwrap();
         assert!(notice.contains("not a regular file"), "{notice}");
@@ -172,27 +185,27 @@ fn link_in_place_of_the_key_file_is_not_followed() {
 /// A directory that cannot be made, and one that cannot be written, not even by root.
 #[test]
 fn key_that_cannot_be_kept_is_in_memory() {
-    let directory = directory();
+    let directory = state_directory();
     fs::write(directory.path().join("file"), "").unwrap();
     let impossible = directory.path().join("file/state");
     let unwritable = cfg!(target_os = "linux").then(|| "/proc/self".into());
     for path in [Some(impossible), unwritable].into_iter().flatten() {
-        let installation = open(&path);
+        let installation = opened(&path);
         let notice = installation.notice().unwrap();
         assert!(notice.contains("a key in memory only"), "{notice}");
         assert!(notice.contains(&*path.to_string_lossy()) && !notice.contains('\n'), "{notice}");
-        installation.remember(key(1), "Ana").unwrap_err();
-        installation.pin(key(2), &at("stage:9999")).unwrap_err();
-        assert!(installation.is_known(key(1)) && installation.is_pinned(key(2)));
-        installation.forget_participant(key(1)).unwrap_err();
-        assert!(!installation.is_known(key(1)));
+        admit(&installation, 1).unwrap_err();
+        installation.pin(key_of(2), &address("stage:9999")).unwrap_err();
+        assert!(is_known(&installation, 1) && installation.is_pinned(key_of(2)));
+        installation.update_known(&[known(1, "Ana", 1)], &[]).unwrap_err();
+        assert!(!is_known(&installation, 1));
     }
 }
 
 #[test]
 fn nothing_shows_the_private_key() {
-    let directory = directory();
-    let installation = open(directory.path());
+    let directory = state_directory();
+    let installation = opened(directory.path());
     let shown = format!("{installation:?} {installation:#?}");
     assert!(shown.contains(&installation.public().to_string()), "{shown}");
     assert!(shown.contains(&*directory.path().to_string_lossy()), "{shown}");
@@ -200,49 +213,49 @@ fn nothing_shows_the_private_key() {
     let bytes = format!("{:?}", installation.private().expose());
     assert!(!shown.contains(&digits) && !shown.contains(&bytes));
     make_private(&directory.path().join("identity.key"), &format!("{digits}0"));
-    let notice = open(directory.path()).notice().unwrap().to_owned();
+    let notice = opened(directory.path()).notice().unwrap().to_owned();
     assert!(!notice.contains(&digits), "{notice}");
 }
 
 #[test]
 fn pin_is_found_by_key_and_by_each_label() {
-    let directory = directory();
-    let installation = open(directory.path());
-    installation.pin(key(1), &labels(1, "stage", "10.0.0.1:9999")).unwrap();
+    let directory = state_directory();
+    let installation = opened(directory.path());
+    installation.pin(key_of(1), &labels(1, "stage", "10.0.0.1:9999")).unwrap();
     let clone = installation.clone();
-    for installation in [clone, open(directory.path())] {
-        assert!(installation.is_pinned(key(1)) && !installation.is_pinned(key(2)));
+    for installation in [clone, opened(directory.path())] {
+        assert!(installation.is_pinned(key_of(1)) && !installation.is_pinned(key_of(2)));
         for found in [
             labels(1, "other", "10.0.0.2:9999"),
             labels(2, "Stage", "10.0.0.2:9999"),
             labels(2, "other", "10.0.0.1:9999"),
         ] {
-            assert_eq!(installation.pinned_under(&found), Some(key(1)), "{found:?}");
+            assert_eq!(installation.pinned_under(&found), Some(key_of(1)), "{found:?}");
         }
         assert_eq!(installation.pinned_under(&labels(2, "other", "10.0.0.1:9998")), None);
         assert_eq!(installation.pinned_under(&HostLabels::default()), None);
     }
-    installation.pin(key(2), &labels(2, "cellar", "10.0.0.2:9999")).unwrap();
+    installation.pin(key_of(2), &labels(2, "cellar", "10.0.0.2:9999")).unwrap();
     let mixed = labels(2, "stage", "10.0.0.1:9999");
-    assert_eq!(installation.pinned_under(&mixed), Some(key(2)), "the session counts first");
+    assert_eq!(installation.pinned_under(&mixed), Some(key_of(2)), "the session counts first");
     let mixed = labels(3, "stage", "10.0.0.2:9999");
-    assert_eq!(installation.pinned_under(&mixed), Some(key(1)), "then the machine");
+    assert_eq!(installation.pinned_under(&mixed), Some(key_of(1)), "then the machine");
 }
 
 #[test]
 fn pin_replaces_another_key_of_the_same_host() {
     let installation = Installation::in_memory().unwrap();
-    installation.pin(key(1), &labels(1, "stage", "10.0.0.1:9999")).unwrap();
+    installation.pin(key_of(1), &labels(1, "stage", "10.0.0.1:9999")).unwrap();
     // The machine was installed anew.
-    installation.pin(key(2), &labels(2, "stage", "10.0.0.1:9999")).unwrap();
-    assert!(!installation.is_pinned(key(1)) && installation.is_pinned(key(2)));
-    installation.pin(key(3), &HostLabels { machine: None, ..labels(2, "", "b:9999") }).unwrap();
-    assert!(!installation.is_pinned(key(2)), "another key had the session");
+    installation.pin(key_of(2), &labels(2, "stage", "10.0.0.1:9999")).unwrap();
+    assert!(!installation.is_pinned(key_of(1)) && installation.is_pinned(key_of(2)));
+    installation.pin(key_of(3), &HostLabels { machine: None, ..labels(2, "", "b:9999") }).unwrap();
+    assert!(!installation.is_pinned(key_of(2)), "another key had the session");
     // Of a host that is known by its address only, nothing is left.
-    installation.pin(key(4), &at("c:9999")).unwrap();
-    installation.pin(key(5), &at("C:9999")).unwrap();
-    assert!(!installation.is_pinned(key(4)));
-    assert_eq!(installation.pinned_under(&at("c:9999")), Some(key(5)));
+    installation.pin(key_of(4), &address("c:9999")).unwrap();
+    installation.pin(key_of(5), &address("C:9999")).unwrap();
+    assert!(!installation.is_pinned(key_of(4)));
+    assert_eq!(installation.pinned_under(&address("c:9999")), Some(key_of(5)));
 }
 
 /// Two rehearsal rooms whose routers give out the same addresses.
@@ -250,55 +263,50 @@ fn pin_replaces_another_key_of_the_same_host() {
 fn address_in_another_network_does_not_cost_a_pin() {
     let installation = Installation::in_memory().unwrap();
     let (home, cellar) = (labels(1, "home", "10.0.0.1:9999"), labels(2, "cellar", "10.0.0.1:9999"));
-    installation.pin(key(1), &home).unwrap();
-    installation.pin(key(2), &cellar).unwrap();
-    assert!(installation.is_pinned(key(1)) && installation.is_pinned(key(2)));
-    assert_eq!(installation.pinned_under(&at("10.0.0.1:9999")), Some(key(2)));
-    assert_eq!(installation.pinned_under(&home), Some(key(1)));
+    installation.pin(key_of(1), &home).unwrap();
+    installation.pin(key_of(2), &cellar).unwrap();
+    assert!(installation.is_pinned(key_of(1)) && installation.is_pinned(key_of(2)));
+    assert_eq!(installation.pinned_under(&address("10.0.0.1:9999")), Some(key_of(2)));
+    assert_eq!(installation.pinned_under(&home), Some(key_of(1)));
     // Found by its address alone, it keeps its other labels.
-    installation.pin(key(1), &at("10.0.0.7:9999")).unwrap();
-    assert_eq!(installation.pinned_under(&labels(9, "home", "x:1")), Some(key(1)));
-    assert_eq!(installation.pinned_under(&at("10.0.0.7:9999")), Some(key(1)));
+    installation.pin(key_of(1), &address("10.0.0.7:9999")).unwrap();
+    assert_eq!(installation.pinned_under(&labels(9, "home", "x:1")), Some(key_of(1)));
+    assert_eq!(installation.pinned_under(&address("10.0.0.7:9999")), Some(key_of(1)));
 }
 
 #[test]
 fn host_is_forgotten_by_each_of_its_labels() {
-    let directory = directory();
+    let directory = state_directory();
     let session = SessionId::new([1; 16]).to_string();
-    let digits = key(1).to_string();
+    let digits = key_of(1).to_string();
     for label in ["10.0.0.1", "10.0.0.1:9999", "STAGE", &session, &digits] {
-        let installation = open(directory.path());
-        installation.pin(key(1), &labels(1, "stage", "10.0.0.1:9999")).unwrap();
-        installation.pin(key(2), &labels(2, "cellar", "10.0.0.2:9999")).unwrap();
+        let installation = opened(directory.path());
+        installation.pin(key_of(1), &labels(1, "stage", "10.0.0.1:9999")).unwrap();
+        installation.pin(key_of(2), &labels(2, "cellar", "10.0.0.2:9999")).unwrap();
         assert_eq!(installation.forget_host("10.0.0.1:9998").unwrap(), 0);
         assert_eq!(installation.forget_host(label).unwrap(), 1, "{label}");
-        for installation in [installation, open(directory.path())] {
-            assert!(!installation.is_pinned(key(1)), "{label}");
-            assert!(installation.is_pinned(key(2)), "{label}");
+        for installation in [installation, opened(directory.path())] {
+            assert!(!installation.is_pinned(key_of(1)), "{label}");
+            assert!(installation.is_pinned(key_of(2)), "{label}");
         }
     }
 }
 
 #[test]
 fn known_participant_has_its_last_name_and_date() {
-    let directory = directory();
-    let installation = open(directory.path());
-    assert!(!installation.is_known(key(1)));
-    let before = Day::today();
-    installation.remember(key(1), "Ana").unwrap();
-    installation.remember(key(2), "Ben\u{1b}[2J\u{202e}").unwrap();
-    installation.remember(key(1), "Anna").unwrap();
-    for installation in [installation.clone(), open(directory.path())] {
-        let known = installation.known();
-        let names: Vec<_> = known.iter().map(|known| (known.key, known.name.as_str())).collect();
-        assert_eq!(names, [(key(2), "Ben[2J"), (key(1), "Anna")]);
-        assert!(known.iter().all(|known| (before..=Day::today()).contains(&known.last_seen)));
-        assert!(installation.is_known(key(1)));
+    let directory = state_directory();
+    let installation = opened(directory.path());
+    assert_eq!(installation.known(), []);
+    let first = [known(1, "Ana", 10), known(2, "Ben\u{1b}[2J\u{202e}", 20)];
+    installation.update_known(&[], &first).unwrap();
+    let then = [known(1, "Anna", 30), first[1].clone()];
+    installation.update_known(&first, &then).unwrap();
+    for installation in [installation.clone(), opened(directory.path())] {
+        assert_eq!(installation.known(), [known(2, "Ben[2J", 20), known(1, "Anna", 30)]);
     }
-    assert!(installation.forget_participant(key(1)).unwrap());
-    assert!(!installation.forget_participant(key(1)).unwrap());
-    for installation in [installation.clone(), open(directory.path())] {
-        assert!(!installation.is_known(key(1)) && installation.is_known(key(2)));
+    installation.update_known(&then, &then[1..]).unwrap();
+    for installation in [installation.clone(), opened(directory.path())] {
+        assert!(!is_known(&installation, 1) && is_known(&installation, 2));
     }
 }
 
@@ -310,40 +318,46 @@ fn longest_unseen_is_forgotten_first() {
         bytes[4] = 7;
         PublicKey::new(bytes).unwrap()
     };
+    let seen = |number: u32, last_seen| {
+        let participant = KnownParticipant { key: many(number), name: "Ana".into(), last_seen };
+        [participant]
+    };
     let installation = Installation::in_memory().unwrap();
     for number in 0..1024 {
-        installation.remember(many(number), "Ana").unwrap();
-        installation.pin(many(number), &at(&format!("host{number}:9999"))).unwrap();
+        installation.update_known(&[], &seen(number, number.into())).unwrap();
+        installation.pin(many(number), &address(&format!("host{number}:9999"))).unwrap();
     }
-    installation.remember(many(0), "Ben").unwrap();
-    installation.pin(many(0), &at("moved:9999")).unwrap();
-    installation.remember(many(1024), "Cem").unwrap();
-    installation.pin(many(1024), &at("new:9999")).unwrap();
-    assert_eq!(installation.known().len(), 1024);
+    installation.update_known(&seen(0, 0), &seen(0, 2000)).unwrap();
+    installation.pin(many(0), &address("moved:9999")).unwrap();
+    installation.update_known(&[], &seen(1024, 2001)).unwrap();
+    installation.pin(many(1024), &address("new:9999")).unwrap();
+    let known: Vec<_> = installation.known().iter().map(|known| known.key).collect();
+    assert_eq!(known.len(), 1024);
     for (number, is_left) in [(0, true), (1, false), (2, true), (1024, true)] {
-        assert_eq!(installation.is_known(many(number)), is_left, "{number}");
+        assert_eq!(known.contains(&many(number)), is_left, "{number}");
         assert_eq!(installation.is_pinned(many(number)), is_left, "{number}");
     }
 }
 
 #[test]
 fn programs_do_not_lose_what_others_add() {
-    let directory = directory();
-    let programs: Vec<_> = (0..PROGRAMS).map(|_| open(directory.path())).collect();
+    let directory = state_directory();
+    let programs: Vec<_> = (0..PROGRAMS).map(|_| opened(directory.path())).collect();
     at_once(|number| {
         let installation = &programs[usize::from(number) - 1];
-        installation.remember(key(number), "Ana").unwrap();
-        installation.pin(key(number), &at(&format!("host{number}:9999"))).unwrap();
+        admit(&installation, number).unwrap();
+        installation.pin(key_of(number), &address(&format!("host{number}:9999"))).unwrap();
     });
-    let all = open(directory.path());
+    let all = opened(directory.path());
     for number in 1..=PROGRAMS {
-        assert!(all.is_known(key(number)) && all.is_pinned(key(number)), "{number}");
+        assert!(is_known(&all, number) && all.is_pinned(key_of(number)), "{number}");
     }
     // A key that another program has forgotten does not come back.
-    assert!(all.forget_participant(key(1)).unwrap());
-    programs[1].remember(key(100), "Zoe").unwrap();
-    assert!(!open(directory.path()).is_known(key(1)));
-    assert!(!programs[1].is_known(key(1)));
+    all.update_known(&all.known(), &all.known()[1..]).unwrap();
+    let gone = (1..=PROGRAMS).find(|number| !is_known(&all, *number)).unwrap();
+    admit(&programs[1], 100).unwrap();
+    assert!(!is_known(&opened(directory.path()), gone));
+    assert!(!is_known(&programs[1], gone));
 }
 
 #[test]
@@ -355,52 +369,52 @@ fn list_that_is_not_understood_is_kept_aside() {
         ("known-participants.json", r#"[{"key":"00","name":"Ana","last_seen":1}]"#),
         ("known-hosts.json", &"[".repeat(100_000)),
     ] {
-        let directory = directory();
+        let directory = state_directory();
         let (path, aside) =
             (directory.path().join(name), directory.path().join(format!("{name}.broken")));
         fs::write(&path, content).unwrap();
-        let installation = open(directory.path());
+        let installation = opened(directory.path());
         let notice = installation.notice().unwrap();
         assert!(notice.contains("is kept as") && notice.contains(".broken"), "{notice}");
         assert_eq!(fs::read_to_string(&aside).unwrap(), content);
-        installation.remember(key(1), "Ana").unwrap();
-        installation.pin(key(2), &at("stage:9999")).unwrap();
-        let again = open(directory.path());
+        admit(&installation, 1).unwrap();
+        installation.pin(key_of(2), &address("stage:9999")).unwrap();
+        let again = opened(directory.path());
         assert_eq!(again.notice(), None);
-        assert!(again.is_known(key(1)) && again.is_pinned(key(2)));
+        assert!(is_known(&again, 1) && again.is_pinned(key_of(2)));
 
         // While the program runs, and a file is kept aside already: neither is lost.
         fs::write(&path, "other").unwrap();
-        let one = installation.remember(key(3), "Ben").is_err();
-        let other = installation.pin(key(4), &at("cellar:9999")).is_err();
+        let one = admit(&installation, 3).is_err();
+        let other = installation.pin(key_of(4), &address("cellar:9999")).is_err();
         assert!(one ^ other, "the file that is not understood is not written");
-        assert!(installation.is_known(key(3)) && installation.is_pinned(key(4)));
+        assert!(is_known(&installation, 3) && installation.is_pinned(key_of(4)));
         assert_eq!(fs::read_to_string(&path).unwrap(), "other");
         assert_eq!(fs::read_to_string(&aside).unwrap(), content);
-        let notice = open(directory.path()).notice().unwrap().to_owned();
-        assert!(notice.contains("is neither read nor written"), "{notice}");
+        let notice = opened(directory.path()).notice().unwrap().to_owned();
+        assert!(notice.contains("cannot be used"), "{notice}");
 
         // What could not be written is written with the next change.
         fs::remove_file(&path).unwrap();
-        installation.remember(key(5), "Cem").unwrap();
-        installation.pin(key(6), &at("attic:9999")).unwrap();
-        let again = open(directory.path());
-        assert!((1..=5).step_by(2).all(|number| again.is_known(key(number))));
-        assert!((2..=6).step_by(2).all(|number| again.is_pinned(key(number))));
+        admit(&installation, 5).unwrap();
+        installation.pin(key_of(6), &address("attic:9999")).unwrap();
+        let again = opened(directory.path());
+        assert!([3, 5].into_iter().all(|number| is_known(&again, number)));
+        assert!([4, 6].into_iter().all(|number| again.is_pinned(key_of(number))));
     }
 }
 
 #[test]
 fn lock_of_another_program_is_not_waited_for_without_end() {
-    let directory = directory();
-    let installation = Arc::new(open(directory.path()));
+    let directory = state_directory();
+    let installation = Arc::new(opened(directory.path()));
     let lock = private_files::lock_directory(directory.path()).unwrap();
     let begun = std::time::Instant::now();
-    let refused = installation.remember(key(1), "Ana").unwrap_err();
+    let refused = admit(&installation, 1).unwrap_err();
     assert_eq!(refused.kind(), io::ErrorKind::TimedOut);
     assert!(begun.elapsed().as_secs() < 10);
-    assert!(installation.is_known(key(1)));
+    assert!(is_known(&installation, 1));
     drop(lock);
-    installation.remember(key(2), "Ben").unwrap();
-    assert!(open(directory.path()).is_known(key(1)));
+    admit(&installation, 2).unwrap();
+    assert!(is_known(&opened(directory.path()), 1));
 }

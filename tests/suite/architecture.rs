@@ -16,7 +16,7 @@ struct Layers {
 }
 
 /// The network layer.
-const NET: [&str; 15] = [
+const NET: [&str; 16] = [
     "open",
     "discovery",
     "server",

@@ -287,7 +287,10 @@ fn long(characters: usize) -> String {
 }
 
 fn participant(n: u64) -> Value {
-    json!({"name": format!("{n:064}"), "presence": "Here", "round_trip": null})
+    json!({
+        "name": format!("{n:064}"), "presence": "Here", "role": "Viewer",
+        "key": format!("{n:016x}{:048}", 2), "round_trip": null,
+    })
 }
 
 fn owner(client: u64) -> Value {

@@ -7,10 +7,11 @@ use imbolc_net::{
     SessionEvent,
     model::{InstrumentId, Model},
     protocol::{
-        ActionNumber, ClientId, ClientMessage, Hello, NetworkState, PROTOCOL_VERSION,
+        ActionNumber, ClientId, ClientMessage, Hello, InstanceId, NetworkState, PROTOCOL_VERSION,
         ProtocolError, Refusal, Resume, Role, ServerMessage, SessionId, SessionToken, Welcome,
         framing::Codec,
     },
+    security::PublicKey,
     studio::{
         FilterSetting, InstrumentAction, InstrumentSetting, NetworkAction, Studio, StudioEffect,
         StudioNotice, StudioState,
@@ -61,6 +62,24 @@ pub fn hello(name: &str) -> Hello {
         role: Role::default(),
         instance: None,
         resume: None,
+    }
+}
+
+/// The key of an installation.
+pub fn key(number: u8) -> PublicKey {
+    PublicKey::new([number + 0x10; 32]).unwrap()
+}
+
+pub fn instance(number: u8) -> InstanceId {
+    InstanceId::new([number; 16])
+}
+
+fn welcomed(admission: Result<Admission<Studio>, Rejected>) -> (ConnectionId, Welcome) {
+    match admission {
+        Ok(Admission { connection, answer: ServerMessage::Welcome(welcome), .. }) => {
+            (connection, welcome)
+        }
+        other => panic!("{other:?}"),
     }
 }
 
@@ -149,20 +168,28 @@ impl Harness {
 
     pub fn handshake(&mut self, hello: &Hello) -> Result<Admission<Studio>, Rejected> {
         let token = self.token();
-        self.session.handle_hello(self.now, hello, Credentials::plain(token))
+        self.enter(hello, Credentials::plain(token))
+    }
+
+    pub fn enter(
+        &mut self,
+        hello: &Hello,
+        credentials: Credentials,
+    ) -> Result<Admission<Studio>, Rejected> {
+        self.session.handle_hello(self.now, hello, credentials)
     }
 
     pub fn welcome(&mut self, hello: &Hello) -> (ConnectionId, Welcome) {
-        match self.handshake(hello) {
-            Ok(Admission { connection, answer: ServerMessage::Welcome(welcome), .. }) => {
-                (connection, welcome)
-            }
-            other => panic!("{other:?}"),
-        }
+        welcomed(self.handshake(hello))
     }
 
     pub fn join(&mut self, name: &str, own: &[InstrumentId]) -> Guest {
-        let (connection, welcome) = self.welcome(&Hello { own: own.into(), ..hello(name) });
+        let token = self.token();
+        self.join_by(&Hello { own: own.into(), ..hello(name) }, Credentials::plain(token))
+    }
+
+    pub fn join_by(&mut self, hello: &Hello, credentials: Credentials) -> Guest {
+        let (connection, welcome) = welcomed(self.enter(hello, credentials));
         // A client that never sends a message may not have its token; its place is
         // not kept.
         let pong = ClientMessage::Pong { nonce: self.now.micros() };

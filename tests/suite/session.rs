@@ -6,13 +6,16 @@ mod dispatching;
 mod engine_reports;
 mod exactly_once;
 mod joining;
+mod keys;
 mod memory;
+mod moderation;
 mod notices;
 mod ownership;
 mod places;
 mod prediction;
 mod privilege;
 mod resumption;
+mod roles;
 mod transmission;
 
 use std::time::Duration;

@@ -11,10 +11,11 @@ use bytes::{Buf, BytesMut};
 use imbolc_net::{
     model::{Digest, EngineFault, InstrumentId, Invalid},
     protocol::{
-        ActionNumber, ClientId, ClientMessage, Hello, HistoryChange, NetworkState, OwnerInfo,
-        OwnershipRefusal, PROTOCOL_VERSION, Participant, Presence, PrivilegeLevel, ProtocolError,
-        ReconnectRefusal, Reconnected, Refusal, Rejection, Resume, Role, Roster, RosterChange, Seq,
-        ServerMessage, SessionId, SessionToken, StateDigest, StatePatch, Welcome,
+        ActionNumber, ClientId, ClientMessage, EntryRefusal, Hello, HistoryChange, NetworkState,
+        OwnerInfo, OwnershipRefusal, PROTOCOL_VERSION, Participant, Presence, PrivilegeLevel,
+        ProtocolError, ReconnectRefusal, Reconnected, Refusal, Rejection, Resume, Role, Roster,
+        RosterChange, Seq, ServerMessage, SessionId, SessionToken, StateDigest, StatePatch,
+        Welcome,
         framing::{self, Codec, Compression, Format},
         limits,
     },
@@ -34,7 +35,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use tokio_util::codec::Decoder;
 
 use crate::{
-    harness::{BASS, LEAD, cutoff},
+    harness::{BASS, LEAD, cutoff, instance, key},
     strange_host,
 };
 
@@ -65,7 +66,12 @@ fn state() -> NetworkState {
     let ana = Participant { round_trip: Some(Millis(5)), ..Participant::new("Ana") };
     roster.participants.insert(ClientId(3), ana);
     let since = Timestamp::from_micros(5_000_000);
-    let ben = Participant { presence: Presence::Away { since }, ..Participant::new("Ben") };
+    let ben = Participant {
+        presence: Presence::Away { since },
+        role: Role::Viewer,
+        key: Some(key(1)),
+        ..Participant::new("Ben")
+    };
     roster.participants.insert(ClientId(4), ben);
     roster.owners.insert(BASS, self::ana());
     roster.privileged = roster.as_owner(ClientId::HOST);
@@ -92,6 +98,10 @@ fn patch() -> StatePatch {
             RosterChange::Freed(BASS),
             RosterChange::Left(ClientId(4)),
             RosterChange::Privilege(None),
+            RosterChange::Participant(
+                ClientId(4),
+                Participant { key: Some(key(1)), ..Participant::new("Ben") },
+            ),
         ],
         model: Some(StudioPatch(vec![
             StudioChange::Instrument(BASS, knob),
@@ -151,11 +161,12 @@ fn refusal_variant(refusal: &Refusal) -> usize {
     match refusal {
         Refusal::NotOwner { .. } => 0,
         Refusal::NotPrivileged { .. } => 1,
-        Refusal::EngineOnly => 2,
-        Refusal::Invalid(_) => 3,
-        Refusal::Malformed { .. } => 4,
-        Refusal::InBatch { .. } => 5,
-        Refusal::Panicked { .. } => 6,
+        Refusal::Viewer => 2,
+        Refusal::EngineOnly => 3,
+        Refusal::Invalid(_) => 4,
+        Refusal::Malformed { .. } => 5,
+        Refusal::InBatch { .. } => 6,
+        Refusal::Panicked { .. } => 7,
         other => panic!("a new variant needs an index: {other:?}"),
     }
 }
@@ -178,11 +189,24 @@ fn client_samples() -> Vec<(&'static str, ClientMessage)> {
     };
     let resume = Resume {
         token: Some(TOKEN),
+        client_id: Some(ClientId(3)),
         seq: Some(Seq(41)),
         answered: Some(ActionNumber(17)),
         history: 2,
     };
     let again = Hello { resume: Some(resume), own: vec![], privilege: false, ..hello.clone() };
+    let keyed = Hello {
+        role: Role::Viewer,
+        instance: Some(instance(9)),
+        resume: Some(Resume {
+            token: None,
+            client_id: None,
+            seq: None,
+            answered: None,
+            history: 0,
+        }),
+        ..hello.clone()
+    };
     let put = imbolc_net::studio::NetworkAction::PianoRoll(LEAD, PianoRollAction::Add(note()));
     let key = imbolc_net::studio::NetworkAction::Instrument(
         BASS,
@@ -191,6 +215,7 @@ fn client_samples() -> Vec<(&'static str, ClientMessage)> {
     vec![
         ("Hello", ClientMessage::Hello(hello)),
         ("Hello-resume", ClientMessage::Hello(again)),
+        ("Hello-key", ClientMessage::Hello(keyed)),
         (
             "Action",
             ClientMessage::Action {
@@ -302,6 +327,7 @@ fn server_samples() -> Vec<(&'static str, ServerMessage)> {
         ),
         ("ActionRejected-owner", rejected(not_owner())),
         ("ActionRejected-privilege", rejected(Refusal::NotPrivileged { holder: None })),
+        ("ActionRejected-viewer", rejected(Refusal::Viewer)),
         ("ActionRejected-engine", rejected(Refusal::EngineOnly)),
         ("ActionRejected-invalid", rejected(Refusal::Invalid(Invalid::exists("instrument", 1)))),
         ("ActionRejected-malformed", rejected(Refusal::Malformed { detail: "why".into() })),
@@ -325,11 +351,13 @@ fn server_samples() -> Vec<(&'static str, ServerMessage)> {
         ),
         ("PrivilegeGranted", ServerMessage::PrivilegeGranted),
         ("PrivilegeDenied", ServerMessage::PrivilegeDenied { holder: Some(ana()), reserved: None }),
+        ("PrivilegeDenied-viewer", ServerMessage::PrivilegeDenied { holder: None, reserved: None }),
         ("PrivilegeRevoked", ServerMessage::PrivilegeRevoked { by: ana() }),
         ("Ping", ServerMessage::Ping { nonce: 1_500_000, clock, digest: Some(digest) }),
         ("Ping-bare", ServerMessage::Ping { nonce: 1_500_000, clock, digest: None }),
         ("Pong", ServerMessage::Pong { nonce: 7 }),
         ("Error", ServerMessage::Error(ProtocolError::WrongProtocol { speaks: 1 })),
+        ("Error-removed", ServerMessage::Error(ProtocolError::NotAdmitted(EntryRefusal::Removed))),
         ("Error-bare", ServerMessage::Error(ProtocolError::HelloExpected)),
         ("Goodbye", ServerMessage::Goodbye),
         ("Shutdown", ServerMessage::Shutdown),
@@ -423,7 +451,7 @@ fn server_messages_are_pinned() {
         })
         .collect();
     refusals.sort_unstable();
-    assert_eq!(refusals, (0..7).collect::<Vec<_>>(), "a refusal has no sample");
+    assert_eq!(refusals, (0..8).collect::<Vec<_>>(), "a refusal has no sample");
 }
 
 #[test]

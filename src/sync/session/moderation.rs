@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::{
     model::Model,
-    protocol::{ClientId, EntryRefusal, Participant, ProtocolError, Role},
+    protocol::{ClientId, EntryRefusal, Participant, ProtocolError, Role, ServerMessage},
     security::PublicKey,
     sync::session::{Session, presence::take_rights},
 };
@@ -41,6 +41,12 @@ impl<M: Model> Session<M> {
         if role == Role::Viewer {
             for &client in clients {
                 self.apply_on_release_of_all(client);
+                let roster = &self.state.roster;
+                if roster.is_privileged(client)
+                    && let Some(by) = roster.as_owner(ClientId::HOST)
+                {
+                    self.answer(client, ServerMessage::PrivilegeRevoked { by });
+                }
             }
         }
         self.edit_roster(|roster| {

@@ -4,11 +4,15 @@
 
 use imbolc_net::{
     model::{Digest, InstrumentId, Model},
-    protocol::{ClientId, OwnerInfo, Participant, Roster},
+    protocol::{ClientId, OwnerInfo, Participant, Presence, Role, Roster},
     studio::{Studio, StudioState},
+    util::time::{Millis, Timestamp},
 };
 
-use crate::fixture::{self, band};
+use crate::{
+    fixture::{self, band},
+    harness::key,
+};
 
 #[test]
 fn state_digests_are_pinned() {
@@ -54,4 +58,33 @@ fn roster_digest_is_pinned() {
     roster.owners.insert(InstrumentId(2), ana.clone());
     roster.privileged = Some(ana);
     assert_eq!(roster.digest(None).to_string(), "32e7642a6123ea88");
+}
+
+/// Every field of a participant counts in the digest, and is part of a patch.
+#[test]
+fn roster_digest_and_patch_follow_every_field() {
+    let ana = Participant::new("Ana");
+    let Participant { name: _, presence: _, role: _, key: _, round_trip: _ } = &ana;
+    let with = |participant: &Participant| {
+        let mut roster = Roster::default();
+        roster.participants.insert(ClientId(1), participant.clone());
+        roster
+    };
+    let base = with(&ana);
+    for changed in [
+        Participant { name: "Ben".into(), ..ana.clone() },
+        Participant { presence: Presence::Away { since: Timestamp::ZERO }, ..ana.clone() },
+        Participant { role: Role::Viewer, ..ana.clone() },
+        Participant { key: Some(key(1)), ..ana.clone() },
+        Participant { key: Some(key(2)), ..ana.clone() },
+        Participant { round_trip: Some(Millis(5)), ..ana.clone() },
+    ] {
+        let other = with(&changed);
+        let digest = other.digest(None);
+        assert_ne!(digest, base.digest(None), "{changed:?}");
+        assert_eq!(other.digest(Some((&base, base.digest(None)))), digest, "{changed:?}");
+        let mut patched = base.clone();
+        base.diff(&other).iter().for_each(|change| patched.apply(change));
+        assert_eq!(patched, other);
+    }
 }

@@ -163,7 +163,9 @@ fn decoded(json: &Value) -> Result<ServerMessage, String> {
 #[test]
 fn lists_in_messages_are_limited_before_they_are_kept() {
     let harness = Harness::new();
-    let participant = json!({"name": "Eve", "presence": "Here", "round_trip": null});
+    let participant = json!({
+        "name": "Eve", "presence": "Here", "role": "Player", "key": null, "round_trip": null,
+    });
     let participants: serde_json::Map<_, _> =
         (0..=limits::PARTICIPANTS).map(|n| (n.to_string(), participant.clone())).collect();
     let mut state = serde_json::to_value(&**harness.session.state()).unwrap();

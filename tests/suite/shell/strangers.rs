@@ -69,7 +69,7 @@ async fn closed_connection_supersedes_no_other() {
     let (host, connector) = host();
     let mut ana = Raw::join(&connector, hello("Ana")).await;
     let Some(ServerMessage::Welcome(welcome)) = ana.receive().await else { panic!() };
-    let resume = Resume { token: welcome.token, seq: None, answered: None, history: 0 };
+    let resume = Resume { token: welcome.token, client_id: None, seq: None, answered: None, history: 0 };
     for bytes in abandoned(Hello { resume: Some(resume), ..hello("Ana") }) {
         drop(abandon(&connector, &bytes).await);
         sleep(SECOND).await;
@@ -140,7 +140,7 @@ async fn member_resumes_when_handshakes_hold_all_connections() {
         idle.push(Raw::connect(&connector).await);
         sleep(SECOND / 100).await;
     }
-    let resume = Resume { token: welcome.token, seq: None, answered: None, history: 0 };
+    let resume = Resume { token: welcome.token, client_id: None, seq: None, answered: None, history: 0 };
     let mut new = Raw::join(&connector, Hello { resume: Some(resume), ..hello("Ana") }).await;
     assert!(matches!(new.receive().await, Some(ServerMessage::ReconnectSuccessful(_))));
     assert_eq!(idle[0].receive_error().await, ProtocolError::SessionFull { limit: 8 });
