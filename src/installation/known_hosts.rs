@@ -2,12 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-<<<<<<< HEAD
-use super::Day;
 use crate::{security::PublicKey, transport::with_port, util::text::cleaned};
-=======
-use crate::{protocol::SessionId, security::PublicKey, transport::with_port, util::text::cleaned};
->>>>>>> main
 
 /// Characters of a label that are kept.
 const MAX_LABEL: usize = 255;
@@ -24,7 +19,7 @@ pub struct HostLabels {
 }
 
 /// A key that was verified.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct KnownHost {
     key: PublicKey,
@@ -79,7 +74,15 @@ pub(super) fn is_pinned(hosts: &[KnownHost], key: PublicKey) -> bool {
     hosts.iter().any(|host| host.key == key)
 }
 
-<<<<<<< HEAD
+/// Whether the same was pinned in the day before, so that the file need not be written.
+pub(super) fn was_pinned_today(hosts: &[KnownHost], new: &KnownHost) -> bool {
+    const DAY: u64 = 24 * 60 * 60;
+    hosts.iter().any(|host| {
+        let last_seen = host.last_seen;
+        KnownHost { last_seen, ..new.clone() } == *host && last_seen.abs_diff(new.last_seen) < DAY
+    })
+}
+
 /// The first of the labels that is known, with the key under it: the session, the machine,
 /// the address.
 pub(super) fn pinned_under(
@@ -94,25 +97,6 @@ pub(super) fn pinned_under(
     find(session.as_deref(), KnownHost::has_session)
         .or_else(|| find(machine.as_deref(), KnownHost::has_machine))
         .or_else(|| find(Some(address), KnownHost::has_address))
-=======
-/// Whether the same was pinned in the day before, so that the file need not be written.
-pub(super) fn was_pinned_today(hosts: &[KnownHost], new: &KnownHost) -> bool {
-    const DAY: u64 = 24 * 60 * 60;
-    hosts.iter().any(|host| {
-        let KnownHost { key, session, machine, address, last_seen } = host;
-        (*key, *session, machine, address) == (new.key, new.session, &new.machine, &new.address)
-            && last_seen.abs_diff(new.last_seen) < DAY
-    })
-}
-
-/// The key under the first of the labels that is known: the session, the machine, the
-/// address.
-pub(super) fn pinned_under(hosts: &[KnownHost], labels: &HostLabels) -> Option<PublicKey> {
-    let by_session = hosts.iter().find(|host| host.has_session(labels.session));
-    let by_machine = || hosts.iter().find(|host| host.has_machine(labels.machine.as_deref()));
-    let by_address = || hosts.iter().find(|host| host.has_address(Some(&labels.address)));
-    by_session.or_else(by_machine).or_else(by_address).map(|host| host.key)
->>>>>>> main
 }
 
 /// Adds `new`, in place of what is known of its key and of other keys of its machine.
