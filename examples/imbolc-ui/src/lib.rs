@@ -58,8 +58,6 @@ use std::{
 };
 
 use clap::Parser as _;
-#[cfg(feature = "net")]
-use imbolc_net::installation::Installation;
 use imbolc_net::{
     Dispatcher, Mode,
     dispatcher::{Events, Status},
@@ -143,7 +141,7 @@ async fn launch(arguments: &Arguments, ending: &Ending) -> Result<ExitCode, Stri
         Start::Join(address) => {
             terminal::probe()?;
             terminal::say(format_args!("connecting to {address}…"));
-            let installation = installation(arguments)?;
+            let installation = mode::installation(arguments)?;
             let join = async |proof| mode::join(arguments, &installation, &address, proof).await;
             let studio = tokio::select! {
                 joined = entry_prompt::join_asking(arguments.code.clone(), join) => joined?,
@@ -166,20 +164,10 @@ async fn launch(arguments: &Arguments, ending: &Ending) -> Result<ExitCode, Stri
     }
 }
 
-/// The key of this installation. What is amiss with its files is said once.
-#[cfg(feature = "net")]
-fn installation(arguments: &Arguments) -> Result<Installation, String> {
-    let installation = mode::installation(arguments)?;
-    if let Some(notice) = installation.notice() {
-        terminal::report(format_args!("{notice}"));
-    }
-    Ok(installation)
-}
-
 /// Forgets the hosts with this address, machine, session or key.
 #[cfg(feature = "net")]
 fn forget_host(arguments: &Arguments, host: &str) -> Result<ExitCode, String> {
-    match installation(arguments)?.forget_host(host) {
+    match mode::installation(arguments)?.forget_host(host) {
         Ok(0) => Err(format!("no host is known as {host}")),
         Ok(count) => {
             let hosts = if count == 1 { "1 host is" } else { &*format!("{count} hosts are") };
@@ -322,7 +310,7 @@ async fn browse_and_join(arguments: &Arguments, ending: &Ending) -> Result<ExitC
     let config = mode::discovery_config(arguments);
     let mut client = imbolc_net::discovery::DiscoveryClient::browse(&config)
         .map_err(|error| error.to_string())?;
-    let installation = installation(arguments)?;
+    let installation = mode::installation(arguments)?;
     let mut screen = terminal::take()?;
     let mut inputs = event_loop::inputs();
     let join = async |session, proof: EntryProof| {

@@ -27,6 +27,7 @@ use crate::cli::{Arguments, EngineChoice};
 use crate::{
     cli::JoinRole,
     entry_prompt::{EntryProof, JoinFailure},
+    terminal,
 };
 
 /// How the program starts.
@@ -131,7 +132,6 @@ pub(crate) fn project_directory(arguments: &Arguments) -> Option<PathBuf> {
 }
 
 #[cfg(feature = "net")]
-#[expect(clippy::unnecessary_wraps, reason = "without the network it is an error")]
 fn host_mode(arguments: &Arguments) -> Result<Start, String> {
     use imbolc_net::{
         admission::AdmissionPolicy, server::HostOptions, sync::session::SessionConfig,
@@ -174,13 +174,19 @@ fn state_directory(arguments: &Arguments) -> Result<PathBuf, String> {
     directory.ok_or_else(|| "no home directory: set --state-dir".into())
 }
 
-/// The key of this installation, and whom it knows. It reads files, and is opened once.
+/// The key of this installation, and whom it knows. It reads files, and is opened once:
+/// what is amiss with them is said.
 ///
 /// # Errors
 /// If there is no directory for it. The message is one line.
 #[cfg(feature = "net")]
 pub fn installation(arguments: &Arguments) -> Result<Installation, String> {
-    Installation::open(&state_directory(arguments)?).map_err(|error| error.to_string())
+    let installation = Installation::open(&state_directory(arguments)?);
+    let installation = installation.map_err(|error| error.to_string())?;
+    if let Some(notice) = installation.notice() {
+        terminal::report(format_args!("{notice}"));
+    }
+    Ok(installation)
 }
 
 /// Joins the session at `address`.

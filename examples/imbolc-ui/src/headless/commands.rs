@@ -130,9 +130,9 @@ fn participants(state: &NetworkState) -> String {
         let away = if roster.is_away(id) { ", is away" } else { "" };
         let mark = host_words::mark_of(id, participant).map(|mark| format!(", {mark}"));
         let mark = mark.unwrap_or_default();
-        let key = host_words::short_key(participant).map(|key| format!(" ({key})"));
+        let key = host_words::short_key(participant).map(|key| format!(", key {key}"));
         let key = key.unwrap_or_default();
-        format!("{}{key}: owns {owned}{privilege}{mark}{away}", participant.name)
+        format!("{}: owns {owned}{privilege}{away}{mark}{key}", participant.name)
     };
     roster.participants.iter().map(line).collect::<Vec<_>>().join("\n")
 }

@@ -18,6 +18,8 @@ mod gestures;
 mod headless;
 mod help;
 mod input;
+#[cfg(all(unix, feature = "net"))]
+mod joining;
 mod keys;
 #[cfg(feature = "mdns")]
 mod lobby;
