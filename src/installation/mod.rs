@@ -19,12 +19,14 @@ mod private_files;
 mod tests;
 
 use std::{
+    collections::VecDeque,
     fmt, io,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use kept_list::KeptList;
+use parking_lot::Mutex;
 use known_hosts::KnownHost;
 pub(crate) use place_keeper::PlaceKeeper;
 pub use {
@@ -36,7 +38,7 @@ pub use {
 
 use crate::{
     protocol::limits,
-    security::{PrivateKey, PublicKey},
+    security::{JoinCode, PrivateKey, PublicKey},
     util::text::cleaned,
 };
 
@@ -56,7 +58,12 @@ struct Inner {
     hosts: KeptList<KnownHost>,
     participants: KeptList<KnownParticipant>,
     notice: Option<String>,
+    /// In memory only.
+    spent: Mutex<VecDeque<(JoinCode, PublicKey)>>,
 }
+
+/// How many codes are known to be spent.
+const MAX_SPENT: usize = 1024;
 
 impl Installation {
     /// The installation whose files are in `directory`, which is created if it does not
@@ -90,6 +97,7 @@ impl Installation {
             hosts,
             participants,
             notice: (!notices.is_empty()).then(|| notices.join("; ")),
+            spent: Mutex::default(),
         })))
     }
 
@@ -106,6 +114,7 @@ impl Installation {
             hosts: KeptList::in_memory(),
             participants: KeptList::in_memory(),
             notice: None,
+            spent: Mutex::default(),
         })))
     }
 
@@ -145,15 +154,15 @@ impl Installation {
         self.0.hosts.peek(|hosts| known_hosts::is_pinned(hosts, host))
     }
 
-    /// The verified key of the host that had one of these labels last: the session, else
-    /// the machine, else the address.
+    /// The verified key of the host that had one of these labels last, and this label: the
+    /// session, else the machine, else the address.
     #[must_use]
-    pub fn pinned_under(&self, labels: &HostLabels) -> Option<PublicKey> {
+    pub fn pinned_under(&self, labels: &HostLabels) -> Option<(PublicKey, String)> {
         self.0.hosts.peek(|hosts| known_hosts::pinned_under(hosts, &labels.kept()))
     }
 
-    /// Keeps the verified key of `host`. Other keys of the same session or machine are
-    /// forgotten; another key at the same address is no longer known by it. Of more than
+    /// Keeps the verified key of `host`. Other keys of the same machine are forgotten;
+    /// another key of the same session or address is no longer known by that. Of more than
     /// 1,024 hosts, those that were seen longest ago are forgotten. Blocks.
     ///
     /// # Errors
@@ -173,6 +182,27 @@ impl Installation {
     /// If the file cannot be written. The change then holds for this program.
     pub fn forget_host(&self, label: &str) -> io::Result<usize> {
         self.0.hosts.change(|hosts| known_hosts::forget_label(hosts, label))
+    }
+
+    /// Whether `host` was shown `code` and did not prove that it has it.
+    pub(crate) fn is_spent(&self, code: &JoinCode, host: PublicKey) -> bool {
+        self.0.spent.lock().iter().any(|(spent, to)| *to == host && spent == code)
+    }
+
+    /// Call this before `host` can test a guess of `code`, and [`restore`](Self::restore)
+    /// when it has proven that it has the code. In between the code is spent for it, until
+    /// the program ends. Of more than 1,024 the oldest are forgotten.
+    pub(crate) fn spend(&self, code: JoinCode, host: PublicKey) {
+        let mut spent = self.0.spent.lock();
+        spent.push_back((code, host));
+        if spent.len() > MAX_SPENT {
+            spent.pop_front();
+        }
+    }
+
+    /// The codes that `host` was shown are not spent: it has proven one of them.
+    pub(crate) fn restore(&self, host: PublicKey) {
+        self.0.spent.lock().retain(|(_, to)| *to != host);
     }
 
     /// The participants that this installation admits as a host; the one that was seen

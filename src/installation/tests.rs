@@ -10,7 +10,6 @@ use std::{
 use tempfile::TempDir;
 
 use super::*;
-use crate::protocol::SessionId;
 
 /// The number of threads that stand for programs that start at once.
 const PROGRAMS: u8 = 8;
@@ -29,13 +28,21 @@ fn key_of(number: u8) -> PublicKey {
 
 fn labels(session: u8, machine: &str, address: &str) -> HostLabels {
     HostLabels {
-        session: Some(SessionId::new([session; 16])),
+        session: Some(format!("jam {session}")),
         machine: Some(machine.into()),
         address: address.into(),
     }
 }
 
+<<<<<<< HEAD
+fn pinned(installation: &Installation, labels: &HostLabels) -> Option<PublicKey> {
+    installation.pinned_under(labels).map(|(key, _)| key)
+}
+
+fn at(address: &str) -> HostLabels {
+=======
 fn address(address: &str) -> HostLabels {
+>>>>>>> main
     HostLabels { address: address.into(), ..HostLabels::default() }
 }
 
@@ -217,16 +224,26 @@ fn pin_is_found_by_key_and_by_each_label() {
             labels(2, "Stage", "10.0.0.2:9999"),
             labels(2, "other", "10.0.0.1:9999"),
         ] {
+<<<<<<< HEAD
+            assert_eq!(pinned(&installation, &found), Some(key(1)), "{found:?}");
+=======
             assert_eq!(installation.pinned_under(&found), Some(key_of(1)), "{found:?}");
+>>>>>>> main
         }
-        assert_eq!(installation.pinned_under(&labels(2, "other", "10.0.0.1:9998")), None);
-        assert_eq!(installation.pinned_under(&HostLabels::default()), None);
+        assert_eq!(pinned(&installation, &labels(2, "other", "10.0.0.1:9998")), None);
+        assert_eq!(pinned(&installation, &HostLabels::default()), None);
     }
     installation.pin(key_of(2), &labels(2, "cellar", "10.0.0.2:9999")).unwrap();
     let mixed = labels(2, "stage", "10.0.0.1:9999");
+<<<<<<< HEAD
+    assert_eq!(pinned(&installation, &mixed), Some(key(2)), "the session counts first");
+    let mixed = labels(3, "stage", "10.0.0.2:9999");
+    assert_eq!(pinned(&installation, &mixed), Some(key(1)), "then the machine");
+=======
     assert_eq!(installation.pinned_under(&mixed), Some(key_of(2)), "the session counts first");
     let mixed = labels(3, "stage", "10.0.0.2:9999");
     assert_eq!(installation.pinned_under(&mixed), Some(key_of(1)), "then the machine");
+>>>>>>> main
 }
 
 #[test]
@@ -234,6 +251,18 @@ fn pin_replaces_another_key_of_the_same_host() {
     let installation = Installation::in_memory().unwrap();
     installation.pin(key_of(1), &labels(1, "stage", "10.0.0.1:9999")).unwrap();
     // The machine was installed anew.
+<<<<<<< HEAD
+    installation.pin(key(2), &labels(2, "stage", "10.0.0.1:9999")).unwrap();
+    assert!(!installation.is_pinned(key(1)) && installation.is_pinned(key(2)));
+    installation.pin(key(3), &HostLabels { machine: None, ..labels(2, "", "b:9999") }).unwrap();
+    assert!(installation.is_pinned(key(2)), "others use the same name");
+    assert_eq!(pinned(&installation, &labels(2, "", "")), Some(key(3)));
+    // Of a host that is known by its address only, nothing is left.
+    installation.pin(key(4), &at("c:9999")).unwrap();
+    installation.pin(key(5), &at("C:9999")).unwrap();
+    assert!(!installation.is_pinned(key(4)));
+    assert_eq!(pinned(&installation, &at("c:9999")), Some(key(5)));
+=======
     installation.pin(key_of(2), &labels(2, "stage", "10.0.0.1:9999")).unwrap();
     assert!(!installation.is_pinned(key_of(1)) && installation.is_pinned(key_of(2)));
     installation.pin(key_of(3), &HostLabels { machine: None, ..labels(2, "", "b:9999") }).unwrap();
@@ -243,6 +272,7 @@ fn pin_replaces_another_key_of_the_same_host() {
     installation.pin(key_of(5), &address("C:9999")).unwrap();
     assert!(!installation.is_pinned(key_of(4)));
     assert_eq!(installation.pinned_under(&address("c:9999")), Some(key_of(5)));
+>>>>>>> main
 }
 
 /// Two rehearsal rooms whose routers give out the same addresses.
@@ -250,6 +280,17 @@ fn pin_replaces_another_key_of_the_same_host() {
 fn address_in_another_network_does_not_cost_a_pin() {
     let installation = Installation::in_memory().unwrap();
     let (home, cellar) = (labels(1, "home", "10.0.0.1:9999"), labels(2, "cellar", "10.0.0.1:9999"));
+<<<<<<< HEAD
+    installation.pin(key(1), &home).unwrap();
+    installation.pin(key(2), &cellar).unwrap();
+    assert!(installation.is_pinned(key(1)) && installation.is_pinned(key(2)));
+    assert_eq!(pinned(&installation, &at("10.0.0.1:9999")), Some(key(2)));
+    assert_eq!(pinned(&installation, &home), Some(key(1)));
+    // Found by its address alone, it keeps its other labels.
+    installation.pin(key(1), &at("10.0.0.7:9999")).unwrap();
+    assert_eq!(pinned(&installation, &labels(9, "home", "x:1")), Some(key(1)));
+    assert_eq!(pinned(&installation, &at("10.0.0.7:9999")), Some(key(1)));
+=======
     installation.pin(key_of(1), &home).unwrap();
     installation.pin(key_of(2), &cellar).unwrap();
     assert!(installation.is_pinned(key_of(1)) && installation.is_pinned(key_of(2)));
@@ -259,10 +300,19 @@ fn address_in_another_network_does_not_cost_a_pin() {
     installation.pin(key_of(1), &address("10.0.0.7:9999")).unwrap();
     assert_eq!(installation.pinned_under(&labels(9, "home", "x:1")), Some(key_of(1)));
     assert_eq!(installation.pinned_under(&address("10.0.0.7:9999")), Some(key_of(1)));
+>>>>>>> main
 }
 
 #[test]
 fn host_is_forgotten_by_each_of_its_labels() {
+<<<<<<< HEAD
+    let directory = directory();
+    let digits = key(1).to_string();
+    for label in ["10.0.0.1", "10.0.0.1:9999", "STAGE", "Jam 1", &digits] {
+        let installation = open(directory.path());
+        installation.pin(key(1), &labels(1, "stage", "10.0.0.1:9999")).unwrap();
+        installation.pin(key(2), &labels(2, "cellar", "10.0.0.2:9999")).unwrap();
+=======
     let directory = state_directory();
     let session = SessionId::new([1; 16]).to_string();
     let digits = key_of(1).to_string();
@@ -270,6 +320,7 @@ fn host_is_forgotten_by_each_of_its_labels() {
         let installation = opened(directory.path());
         installation.pin(key_of(1), &labels(1, "stage", "10.0.0.1:9999")).unwrap();
         installation.pin(key_of(2), &labels(2, "cellar", "10.0.0.2:9999")).unwrap();
+>>>>>>> main
         assert_eq!(installation.forget_host("10.0.0.1:9998").unwrap(), 0);
         assert_eq!(installation.forget_host(label).unwrap(), 1, "{label}");
         for installation in [installation, opened(directory.path())] {

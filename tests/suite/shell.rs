@@ -1,6 +1,7 @@
 //! Server and client over an in-memory network with paused time, which runs
 //! minutes of a session in milliseconds.
 
+mod believing;
 mod commit;
 mod connections;
 mod faults;

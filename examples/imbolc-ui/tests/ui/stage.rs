@@ -9,7 +9,9 @@ use std::{
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use imbolc_net::{
     Dispatcher, Event, NetworkState, SessionEvent,
-    dispatcher::{ConnectionError, DispatchError, Events, Identity, MockDispatcher, Status},
+    dispatcher::{
+        ConnectionError, DispatchError, Events, HostTrust, Identity, MockDispatcher, Status,
+    },
     model::{DirtyFlags, InstrumentId, Model as _},
     protocol::{
         ClientId, OwnerInfo, Participant, Presence, PrivilegeLevel, Refusal, Roster, Seq, SessionId,
@@ -71,7 +73,7 @@ impl Scene {
             Self::Hosting => Status::Hosting { address: "192.168.1.20:9999".parse().ok() },
             Self::Joined | Self::Refused => {
                 let round_trip = Some(Duration::from_micros(2400));
-                Status::Connected { round_trip, heard: Instant::now() }
+                Status::Connected { round_trip, heard: Instant::now(), trust: HostTrust::Verified }
             }
             Self::Reconnecting => Status::Reconnecting {
                 since: Instant::now(),
