@@ -15,6 +15,7 @@ mod silence;
 mod slow_links;
 mod strangers;
 mod timing;
+pub mod visitor;
 
 use std::time::Duration;
 
