@@ -9,6 +9,7 @@ use crate::{security::PublicKey, util::text::look_alike};
 
 /// A key that a host admits without a code.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct KnownParticipant {
     /// The key.
     pub key: PublicKey,

@@ -34,6 +34,8 @@ mod peer_address;
 mod questions;
 mod stages;
 mod stranger;
+#[cfg(test)]
+mod tests;
 
 use core::net::IpAddr;
 use std::{

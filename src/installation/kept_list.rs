@@ -24,22 +24,24 @@ const MAX_LIST_FILE: usize = 4 * 1024 * 1024;
 pub(super) struct KeptList<E> {
     entries: SnapshotCell<Vec<E>>,
     /// `None` if the list is in memory only.
-    file: Mutex<Option<ListFile>>,
+    file: Option<Mutex<ListFile<E>>>,
 }
 
-struct ListFile {
+struct ListFile<E> {
     path: PathBuf,
-    /// Whether the last change could not be written. The list in memory then counts.
-    is_behind: bool,
+    /// The changes that could not be written, in order.
+    unwritten: Vec<Change<E>>,
 }
+
+type Change<E> = Box<dyn Fn(&mut Vec<E>) + Send>;
 
 impl<E: Clone + Serialize + DeserializeOwned> KeptList<E> {
     pub(super) fn in_memory() -> Self {
-        Self { entries: SnapshotCell::new(Arc::default()), file: Mutex::new(None) }
+        Self { entries: SnapshotCell::new(Arc::default()), file: None }
     }
 
     /// The list in the file `name` of `directory`. Also returns what the user should know:
-    /// that the file cannot be used, or was not understood and is kept aside. Blocks.
+    /// that the file cannot be read, or was not understood and is kept aside. Blocks.
     pub(super) fn open(directory: &Path, name: &str) -> (Self, Option<String>) {
         let path = directory.join(name);
         let read = read_entries(&path).map(|entries| (entries, None));
@@ -50,17 +52,11 @@ impl<E: Clone + Serialize + DeserializeOwned> KeptList<E> {
             }
             _ => Err(error),
         });
-        match read {
-            Ok((entries, notice)) => {
-                let file = ListFile { path, is_behind: false };
-                let entries = SnapshotCell::new(Arc::new(entries));
-                (Self { entries, file: Mutex::new(Some(file)) }, notice)
-            }
-            Err(error) => {
-                let notice = format!("{} is neither read nor written: {error}", path.display());
-                (Self::in_memory(), Some(notice))
-            }
-        }
+        let (entries, notice) = read.unwrap_or_else(|error| {
+            (Vec::new(), Some(format!("{} cannot be used: {error}", path.display())))
+        });
+        let file = Mutex::new(ListFile { path, unwritten: Vec::new() });
+        (Self { entries: SnapshotCell::new(Arc::new(entries)), file: Some(file) }, notice)
     }
 
     /// Calls `look` with the list in memory.
@@ -73,25 +69,32 @@ impl<E: Clone + Serialize + DeserializeOwned> KeptList<E> {
     /// # Errors
     /// If the file cannot be read or written. The change then holds in memory, and is
     /// written with the next one.
-    pub(super) fn change<R>(&self, change: impl FnOnce(&mut Vec<E>) -> R) -> io::Result<R> {
-        let mut file = self.file.lock();
-        let Some(file) = &mut *file else { return Ok(self.apply(self.in_use(), change)) };
+    pub(super) fn change<R>(
+        &self,
+        change: impl Fn(&mut Vec<E>) -> R + Send + 'static,
+    ) -> io::Result<R> {
+        let Some(file) = &self.file else { return Ok(self.apply(self.in_use(), change)) };
+        let mut file = file.lock();
         let opened = file.begin();
-        let base = match &opened {
-            Ok((_, saved)) if !file.is_behind => saved.clone(),
-            _ => self.in_use(),
-        };
-        let result = self.apply(base, change);
-        let written = opened.and_then(|(_lock, _)| self.peek(|entries| file.write(entries)));
-        file.is_behind = written.is_err();
-        written.map(|()| result)
+        let base = opened.as_ref().map_or_else(|_| self.in_use(), |(_, saved)| saved.clone());
+        let result = self.apply(base, &change);
+        match opened.and_then(|(_lock, _)| self.peek(|entries| file.write(entries))) {
+            Ok(()) => file.unwritten.clear(),
+            Err(error) => {
+                let excess = (file.unwritten.len() + 1).saturating_sub(MAX_ENTRIES);
+                file.unwritten.drain(..excess);
+                file.unwritten.push(Box::new(move |entries| drop(change(entries))));
+                return Err(error);
+            }
+        }
+        Ok(result)
     }
 
     fn in_use(&self) -> Vec<E> {
         self.peek(<[E]>::to_vec)
     }
 
-    fn apply<R>(&self, mut entries: Vec<E>, change: impl FnOnce(&mut Vec<E>) -> R) -> R {
+    fn apply<R>(&self, mut entries: Vec<E>, change: impl Fn(&mut Vec<E>) -> R) -> R {
         let result = change(&mut entries);
         entries.drain(..entries.len().saturating_sub(MAX_ENTRIES));
         self.entries.publish(Arc::new(entries));
@@ -99,18 +102,19 @@ impl<E: Clone + Serialize + DeserializeOwned> KeptList<E> {
     }
 }
 
-impl ListFile {
-    /// Takes the lock, and reads the file.
-    fn begin<E: DeserializeOwned>(&self) -> io::Result<(Option<fs::File>, Vec<E>)> {
+impl<E: Serialize + DeserializeOwned> ListFile<E> {
+    /// Takes the lock, and reads the list with the changes that are not written yet.
+    fn begin(&self) -> io::Result<(Option<fs::File>, Vec<E>)> {
         let lock = lock_directory(self.path.parent().unwrap_or(Path::new(".")))?;
-        let (entries, notice) = read_or_set_aside(&self.path)?;
+        let (mut entries, notice) = read_or_set_aside(&self.path)?;
         if let Some(notice) = notice {
             warn!("{notice}");
         }
+        self.unwritten.iter().for_each(|change| change(&mut entries));
         Ok((lock, entries))
     }
 
-    fn write<E: Serialize>(&self, entries: &[E]) -> io::Result<()> {
+    fn write(&self, entries: &[E]) -> io::Result<()> {
         let file = write_aside(&self.path, &serde_json::to_vec_pretty(entries)?)?;
         file.as_file().sync_all()?;
         file.persist(&self.path)?;

@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Day;
 use crate::{security::PublicKey, transport::with_port, util::text::cleaned};
 
 /// Characters of a label that are kept.
@@ -20,7 +19,7 @@ pub struct HostLabels {
 }
 
 /// A key that was verified.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct KnownHost {
     key: PublicKey,
@@ -29,7 +28,8 @@ pub(super) struct KnownHost {
     machine: Option<String>,
     /// `None` if another key was verified there since.
     address: Option<String>,
-    last_seen: Day,
+    /// In seconds since 1970.
+    last_seen: u64,
 }
 
 impl HostLabels {
@@ -48,7 +48,7 @@ impl HostLabels {
 }
 
 impl KnownHost {
-    pub(super) fn new(key: PublicKey, labels: HostLabels, last_seen: Day) -> Self {
+    pub(super) fn new(key: PublicKey, labels: HostLabels, last_seen: u64) -> Self {
         let HostLabels { session, machine, address } = labels;
         Self { key, session, machine, address: Some(address), last_seen }
     }
@@ -72,6 +72,15 @@ fn equal_names(one: Option<&str>, other: Option<&str>) -> bool {
 
 pub(super) fn is_pinned(hosts: &[KnownHost], key: PublicKey) -> bool {
     hosts.iter().any(|host| host.key == key)
+}
+
+/// Whether the same was pinned in the day before, so that the file need not be written.
+pub(super) fn was_pinned_today(hosts: &[KnownHost], new: &KnownHost) -> bool {
+    const DAY: u64 = 24 * 60 * 60;
+    hosts.iter().any(|host| {
+        let last_seen = host.last_seen;
+        KnownHost { last_seen, ..new.clone() } == *host && last_seen.abs_diff(new.last_seen) < DAY
+    })
 }
 
 /// The first of the labels that is known, with the key under it: the session, the machine,

@@ -7,11 +7,9 @@
 //! What writes blocks, and says so: call it from `tokio::task::spawn_blocking`. What only
 //! looks something up is answered from memory.
 
-mod day;
 mod identity_key;
 mod kept_list;
 mod known_hosts;
-mod known_participants;
 mod place_file;
 mod place_keeper;
 mod private_files;
@@ -19,10 +17,11 @@ mod private_files;
 mod tests;
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeSet, VecDeque},
     fmt, io,
     path::{Path, PathBuf},
     sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
 };
 
 use kept_list::KeptList;
@@ -30,13 +29,12 @@ use parking_lot::Mutex;
 use known_hosts::KnownHost;
 pub(crate) use place_keeper::PlaceKeeper;
 pub use {
-    day::Day,
     known_hosts::HostLabels,
-    known_participants::KnownParticipant,
     place_file::{PlaceFile, SavedPlace},
 };
 
 use crate::{
+    admission::KnownParticipant,
     protocol::limits,
     security::{JoinCode, PrivateKey, PublicKey},
     util::text::cleaned,
@@ -166,22 +164,27 @@ impl Installation {
     /// 1,024 hosts, those that were seen longest ago are forgotten. Blocks.
     ///
     /// # Errors
-    /// If the file cannot be written. The change then holds for this program.
+    /// If the file cannot be written. The change then holds for this program, and is
+    /// written with its next one.
     pub fn pin(&self, host: PublicKey, labels: &HostLabels) -> io::Result<()> {
-        let new = KnownHost::new(host, labels.kept(), Day::today());
-        if self.0.hosts.peek(|hosts| hosts.contains(&new)) {
+        let new = KnownHost::new(host, labels.kept(), unix_time());
+        if self.0.hosts.peek(|hosts| known_hosts::was_pinned_today(hosts, &new)) {
             return Ok(());
         }
-        self.0.hosts.change(|hosts| known_hosts::pin(hosts, new))
+        self.0.hosts.change(move |hosts| known_hosts::pin(hosts, new.clone()))
     }
 
     /// Forgets every host under `label`: an address, with or without its port, the name of
-    /// a machine, the digits of a session or of a key. Returns how many there were. Blocks.
+    /// a machine or session, the digits of a key. Returns how many there were. Blocks.
     ///
     /// # Errors
-    /// If the file cannot be written. The change then holds for this program.
+    /// If the file cannot be written. The change then holds for this program, and is
+    /// written with its next one.
     pub fn forget_host(&self, label: &str) -> io::Result<usize> {
-        self.0.hosts.change(|hosts| known_hosts::forget_label(hosts, label))
+        self.0.hosts.change({
+            let label = label.to_owned();
+            move |hosts| known_hosts::forget_label(hosts, &label)
+        })
     }
 
     /// Whether `host` was shown `code` and did not prove that it has it.
@@ -205,40 +208,51 @@ impl Installation {
         self.0.spent.lock().retain(|(_, to)| *to != host);
     }
 
-    /// The participants that this installation admits as a host; the one that was seen
-    /// last is the last one.
+    /// The participants that this installation admits as a host; those that were seen
+    /// longest ago first.
     #[must_use]
     pub fn known(&self) -> Vec<KnownParticipant> {
-        self.0.participants.peek(<[_]>::to_vec)
+        let mut known = self.0.participants.peek(<[_]>::to_vec);
+        for participant in &mut known {
+            participant.name = cleaned(&participant.name, limits::NAME as usize);
+        }
+        known
     }
 
-    /// Whether this installation admits `key` as a host.
-    #[must_use]
-    pub fn is_known(&self, key: PublicKey) -> bool {
-        self.0.participants.peek(|known| known.iter().any(|known| known.key == key))
-    }
-
-    /// Admits `key` from now on, and keeps its `name` and the date. Of more than 1,024
-    /// participants, those that were seen longest ago are forgotten. Blocks.
+    /// Keeps the participants that a host admits: it admitted those of `before`, and admits
+    /// those of `after` instead. The keys that other programs have added since stay, and
+    /// those that they have removed do not come back. Of more than 1,024, those that were
+    /// seen longest ago are forgotten. Blocks.
     ///
     /// # Errors
-    /// If the file cannot be written. The change then holds for this program.
-    pub fn remember(&self, key: PublicKey, name: &str) -> io::Result<()> {
-        let name = cleaned(name, limits::NAME as usize);
-        let participant = KnownParticipant { key, name, last_seen: Day::today() };
-        if self.0.participants.peek(|known| known.contains(&participant)) {
+    /// If the file cannot be written. The change then holds for this program, and is
+    /// written with its next one.
+    pub fn update_known(
+        &self,
+        before: &[KnownParticipant],
+        after: &[KnownParticipant],
+    ) -> io::Result<()> {
+        let keys = |known: &[KnownParticipant]| known.iter().map(|known| known.key).collect();
+        let (old, kept): (BTreeSet<_>, BTreeSet<_>) = (keys(before), keys(after));
+        let mut gone: BTreeSet<_> = old.difference(&kept).copied().collect();
+        let mut new: Vec<_> =
+            after.iter().filter(|known| !before.contains(known)).cloned().collect();
+        if gone.is_empty() && new.is_empty() {
             return Ok(());
         }
-        self.0.participants.change(|known| known_participants::remember(known, participant))
+        new.sort_by_key(|known| known.last_seen);
+        gone.extend(new.iter().map(|known| known.key));
+        self.0.participants.change(move |known| {
+            known.retain(|known| !gone.contains(&known.key));
+            known.extend(new.iter().cloned());
+        })
     }
+}
 
-    /// Does not admit `key` any more. Returns whether it was known. Blocks.
-    ///
-    /// # Errors
-    /// If the file cannot be written. The change then holds for this program.
-    pub fn forget_participant(&self, key: PublicKey) -> io::Result<bool> {
-        self.0.participants.change(|known| known_participants::forget_key(known, key))
-    }
+/// The system's time in seconds since 1970.
+fn unix_time() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.unwrap_or_default().as_secs()
 }
 
 impl fmt::Debug for Installation {

@@ -34,15 +34,24 @@ fn labels(session: u8, machine: &str, address: &str) -> HostLabels {
     }
 }
 
-<<<<<<< HEAD
+fn known(number: u8, name: &str, last_seen: u64) -> KnownParticipant {
+    KnownParticipant { key: key_of(number), name: name.into(), last_seen }
+}
+
+fn is_known(installation: &Installation, number: u8) -> bool {
+    installation.known().iter().any(|known| known.key == key_of(number))
+}
+
+/// As a host does that admits one more.
+fn admit(installation: &Installation, number: u8) -> io::Result<()> {
+    installation.update_known(&[], &[known(number, "Ana", number.into())])
+}
+
 fn pinned(installation: &Installation, labels: &HostLabels) -> Option<PublicKey> {
     installation.pinned_under(labels).map(|(key, _)| key)
 }
 
-fn at(address: &str) -> HostLabels {
-=======
 fn address(address: &str) -> HostLabels {
->>>>>>> main
     HostLabels { address: address.into(), ..HostLabels::default() }
 }
 
@@ -103,7 +112,7 @@ fn only_the_user_can_read_the_files() {
     let state = directory.path().join("state");
     let installation = opened(&state);
     installation.pin(key_of(1), &address("stage:9999")).unwrap();
-    installation.remember(key_of(2), "Ana").unwrap();
+    admit(&installation, 2).unwrap();
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&state), 0o700);
     let names = ["identity.key", "known-hosts.json", "known-participants.json", "keys.lock"];
@@ -188,11 +197,11 @@ fn key_that_cannot_be_kept_is_in_memory() {
         let notice = installation.notice().unwrap();
         assert!(notice.contains("a key in memory only"), "{notice}");
         assert!(notice.contains(&*path.to_string_lossy()) && !notice.contains('\n'), "{notice}");
-        installation.remember(key_of(1), "Ana").unwrap_err();
+        admit(&installation, 1).unwrap_err();
         installation.pin(key_of(2), &address("stage:9999")).unwrap_err();
-        assert!(installation.is_known(key_of(1)) && installation.is_pinned(key_of(2)));
-        installation.forget_participant(key_of(1)).unwrap_err();
-        assert!(!installation.is_known(key_of(1)));
+        assert!(is_known(&installation, 1) && installation.is_pinned(key_of(2)));
+        installation.update_known(&[known(1, "Ana", 1)], &[]).unwrap_err();
+        assert!(!is_known(&installation, 1));
     }
 }
 
@@ -224,26 +233,16 @@ fn pin_is_found_by_key_and_by_each_label() {
             labels(2, "Stage", "10.0.0.2:9999"),
             labels(2, "other", "10.0.0.1:9999"),
         ] {
-<<<<<<< HEAD
-            assert_eq!(pinned(&installation, &found), Some(key(1)), "{found:?}");
-=======
-            assert_eq!(installation.pinned_under(&found), Some(key_of(1)), "{found:?}");
->>>>>>> main
+            assert_eq!(pinned(&installation, &found), Some(key_of(1)), "{found:?}");
         }
         assert_eq!(pinned(&installation, &labels(2, "other", "10.0.0.1:9998")), None);
         assert_eq!(pinned(&installation, &HostLabels::default()), None);
     }
     installation.pin(key_of(2), &labels(2, "cellar", "10.0.0.2:9999")).unwrap();
     let mixed = labels(2, "stage", "10.0.0.1:9999");
-<<<<<<< HEAD
-    assert_eq!(pinned(&installation, &mixed), Some(key(2)), "the session counts first");
+    assert_eq!(pinned(&installation, &mixed), Some(key_of(2)), "the session counts first");
     let mixed = labels(3, "stage", "10.0.0.2:9999");
-    assert_eq!(pinned(&installation, &mixed), Some(key(1)), "then the machine");
-=======
-    assert_eq!(installation.pinned_under(&mixed), Some(key_of(2)), "the session counts first");
-    let mixed = labels(3, "stage", "10.0.0.2:9999");
-    assert_eq!(installation.pinned_under(&mixed), Some(key_of(1)), "then the machine");
->>>>>>> main
+    assert_eq!(pinned(&installation, &mixed), Some(key_of(1)), "then the machine");
 }
 
 #[test]
@@ -251,28 +250,16 @@ fn pin_replaces_another_key_of_the_same_host() {
     let installation = Installation::in_memory().unwrap();
     installation.pin(key_of(1), &labels(1, "stage", "10.0.0.1:9999")).unwrap();
     // The machine was installed anew.
-<<<<<<< HEAD
-    installation.pin(key(2), &labels(2, "stage", "10.0.0.1:9999")).unwrap();
-    assert!(!installation.is_pinned(key(1)) && installation.is_pinned(key(2)));
-    installation.pin(key(3), &HostLabels { machine: None, ..labels(2, "", "b:9999") }).unwrap();
-    assert!(installation.is_pinned(key(2)), "others use the same name");
-    assert_eq!(pinned(&installation, &labels(2, "", "")), Some(key(3)));
-    // Of a host that is known by its address only, nothing is left.
-    installation.pin(key(4), &at("c:9999")).unwrap();
-    installation.pin(key(5), &at("C:9999")).unwrap();
-    assert!(!installation.is_pinned(key(4)));
-    assert_eq!(pinned(&installation, &at("c:9999")), Some(key(5)));
-=======
     installation.pin(key_of(2), &labels(2, "stage", "10.0.0.1:9999")).unwrap();
     assert!(!installation.is_pinned(key_of(1)) && installation.is_pinned(key_of(2)));
     installation.pin(key_of(3), &HostLabels { machine: None, ..labels(2, "", "b:9999") }).unwrap();
-    assert!(!installation.is_pinned(key_of(2)), "another key had the session");
+    assert!(installation.is_pinned(key_of(2)), "others use the same name");
+    assert_eq!(pinned(&installation, &labels(2, "", "b:9999")), Some(key_of(3)));
     // Of a host that is known by its address only, nothing is left.
     installation.pin(key_of(4), &address("c:9999")).unwrap();
     installation.pin(key_of(5), &address("C:9999")).unwrap();
     assert!(!installation.is_pinned(key_of(4)));
-    assert_eq!(installation.pinned_under(&address("c:9999")), Some(key_of(5)));
->>>>>>> main
+    assert_eq!(pinned(&installation, &address("c:9999")), Some(key_of(5)));
 }
 
 /// Two rehearsal rooms whose routers give out the same addresses.
@@ -280,47 +267,25 @@ fn pin_replaces_another_key_of_the_same_host() {
 fn address_in_another_network_does_not_cost_a_pin() {
     let installation = Installation::in_memory().unwrap();
     let (home, cellar) = (labels(1, "home", "10.0.0.1:9999"), labels(2, "cellar", "10.0.0.1:9999"));
-<<<<<<< HEAD
-    installation.pin(key(1), &home).unwrap();
-    installation.pin(key(2), &cellar).unwrap();
-    assert!(installation.is_pinned(key(1)) && installation.is_pinned(key(2)));
-    assert_eq!(pinned(&installation, &at("10.0.0.1:9999")), Some(key(2)));
-    assert_eq!(pinned(&installation, &home), Some(key(1)));
-    // Found by its address alone, it keeps its other labels.
-    installation.pin(key(1), &at("10.0.0.7:9999")).unwrap();
-    assert_eq!(pinned(&installation, &labels(9, "home", "x:1")), Some(key(1)));
-    assert_eq!(pinned(&installation, &at("10.0.0.7:9999")), Some(key(1)));
-=======
     installation.pin(key_of(1), &home).unwrap();
     installation.pin(key_of(2), &cellar).unwrap();
     assert!(installation.is_pinned(key_of(1)) && installation.is_pinned(key_of(2)));
-    assert_eq!(installation.pinned_under(&address("10.0.0.1:9999")), Some(key_of(2)));
-    assert_eq!(installation.pinned_under(&home), Some(key_of(1)));
+    assert_eq!(pinned(&installation, &address("10.0.0.1:9999")), Some(key_of(2)));
+    assert_eq!(pinned(&installation, &home), Some(key_of(1)));
     // Found by its address alone, it keeps its other labels.
     installation.pin(key_of(1), &address("10.0.0.7:9999")).unwrap();
-    assert_eq!(installation.pinned_under(&labels(9, "home", "x:1")), Some(key_of(1)));
-    assert_eq!(installation.pinned_under(&address("10.0.0.7:9999")), Some(key_of(1)));
->>>>>>> main
+    assert_eq!(pinned(&installation, &labels(9, "home", "x:1")), Some(key_of(1)));
+    assert_eq!(pinned(&installation, &address("10.0.0.7:9999")), Some(key_of(1)));
 }
 
 #[test]
 fn host_is_forgotten_by_each_of_its_labels() {
-<<<<<<< HEAD
-    let directory = directory();
-    let digits = key(1).to_string();
-    for label in ["10.0.0.1", "10.0.0.1:9999", "STAGE", "Jam 1", &digits] {
-        let installation = open(directory.path());
-        installation.pin(key(1), &labels(1, "stage", "10.0.0.1:9999")).unwrap();
-        installation.pin(key(2), &labels(2, "cellar", "10.0.0.2:9999")).unwrap();
-=======
     let directory = state_directory();
-    let session = SessionId::new([1; 16]).to_string();
     let digits = key_of(1).to_string();
-    for label in ["10.0.0.1", "10.0.0.1:9999", "STAGE", &session, &digits] {
+    for label in ["10.0.0.1", "10.0.0.1:9999", "STAGE", "Jam 1", &digits] {
         let installation = opened(directory.path());
         installation.pin(key_of(1), &labels(1, "stage", "10.0.0.1:9999")).unwrap();
         installation.pin(key_of(2), &labels(2, "cellar", "10.0.0.2:9999")).unwrap();
->>>>>>> main
         assert_eq!(installation.forget_host("10.0.0.1:9998").unwrap(), 0);
         assert_eq!(installation.forget_host(label).unwrap(), 1, "{label}");
         for installation in [installation, opened(directory.path())] {
@@ -334,22 +299,17 @@ fn host_is_forgotten_by_each_of_its_labels() {
 fn known_participant_has_its_last_name_and_date() {
     let directory = state_directory();
     let installation = opened(directory.path());
-    assert!(!installation.is_known(key_of(1)));
-    let before = Day::today();
-    installation.remember(key_of(1), "Ana").unwrap();
-    installation.remember(key_of(2), "Ben\u{1b}[2J\u{202e}").unwrap();
-    installation.remember(key_of(1), "Anna").unwrap();
+    assert_eq!(installation.known(), []);
+    let first = [known(1, "Ana", 10), known(2, "Ben\u{1b}[2J\u{202e}", 20)];
+    installation.update_known(&[], &first).unwrap();
+    let then = [known(1, "Anna", 30), first[1].clone()];
+    installation.update_known(&first, &then).unwrap();
     for installation in [installation.clone(), opened(directory.path())] {
-        let known = installation.known();
-        let names: Vec<_> = known.iter().map(|known| (known.key, known.name.as_str())).collect();
-        assert_eq!(names, [(key_of(2), "Ben[2J"), (key_of(1), "Anna")]);
-        assert!(known.iter().all(|known| (before..=Day::today()).contains(&known.last_seen)));
-        assert!(installation.is_known(key_of(1)));
+        assert_eq!(installation.known(), [known(2, "Ben[2J", 20), known(1, "Anna", 30)]);
     }
-    assert!(installation.forget_participant(key_of(1)).unwrap());
-    assert!(!installation.forget_participant(key_of(1)).unwrap());
+    installation.update_known(&then, &then[1..]).unwrap();
     for installation in [installation.clone(), opened(directory.path())] {
-        assert!(!installation.is_known(key_of(1)) && installation.is_known(key_of(2)));
+        assert!(!is_known(&installation, 1) && is_known(&installation, 2));
     }
 }
 
@@ -361,18 +321,23 @@ fn longest_unseen_is_forgotten_first() {
         bytes[4] = 7;
         PublicKey::new(bytes).unwrap()
     };
+    let seen = |number: u32, last_seen| {
+        let participant = KnownParticipant { key: many(number), name: "Ana".into(), last_seen };
+        [participant]
+    };
     let installation = Installation::in_memory().unwrap();
     for number in 0..1024 {
-        installation.remember(many(number), "Ana").unwrap();
+        installation.update_known(&[], &seen(number, number.into())).unwrap();
         installation.pin(many(number), &address(&format!("host{number}:9999"))).unwrap();
     }
-    installation.remember(many(0), "Ben").unwrap();
+    installation.update_known(&seen(0, 0), &seen(0, 2000)).unwrap();
     installation.pin(many(0), &address("moved:9999")).unwrap();
-    installation.remember(many(1024), "Cem").unwrap();
+    installation.update_known(&[], &seen(1024, 2001)).unwrap();
     installation.pin(many(1024), &address("new:9999")).unwrap();
-    assert_eq!(installation.known().len(), 1024);
+    let known: Vec<_> = installation.known().iter().map(|known| known.key).collect();
+    assert_eq!(known.len(), 1024);
     for (number, is_left) in [(0, true), (1, false), (2, true), (1024, true)] {
-        assert_eq!(installation.is_known(many(number)), is_left, "{number}");
+        assert_eq!(known.contains(&many(number)), is_left, "{number}");
         assert_eq!(installation.is_pinned(many(number)), is_left, "{number}");
     }
 }
@@ -383,18 +348,19 @@ fn programs_do_not_lose_what_others_add() {
     let programs: Vec<_> = (0..PROGRAMS).map(|_| opened(directory.path())).collect();
     at_once(|number| {
         let installation = &programs[usize::from(number) - 1];
-        installation.remember(key_of(number), "Ana").unwrap();
+        admit(&installation, number).unwrap();
         installation.pin(key_of(number), &address(&format!("host{number}:9999"))).unwrap();
     });
     let all = opened(directory.path());
     for number in 1..=PROGRAMS {
-        assert!(all.is_known(key_of(number)) && all.is_pinned(key_of(number)), "{number}");
+        assert!(is_known(&all, number) && all.is_pinned(key_of(number)), "{number}");
     }
     // A key that another program has forgotten does not come back.
-    assert!(all.forget_participant(key_of(1)).unwrap());
-    programs[1].remember(key_of(100), "Zoe").unwrap();
-    assert!(!opened(directory.path()).is_known(key_of(1)));
-    assert!(!programs[1].is_known(key_of(1)));
+    all.update_known(&all.known(), &all.known()[1..]).unwrap();
+    let gone = (1..=PROGRAMS).find(|number| !is_known(&all, *number)).unwrap();
+    admit(&programs[1], 100).unwrap();
+    assert!(!is_known(&opened(directory.path()), gone));
+    assert!(!is_known(&programs[1], gone));
 }
 
 #[test]
@@ -414,30 +380,30 @@ fn list_that_is_not_understood_is_kept_aside() {
         let notice = installation.notice().unwrap();
         assert!(notice.contains("is kept as") && notice.contains(".broken"), "{notice}");
         assert_eq!(fs::read_to_string(&aside).unwrap(), content);
-        installation.remember(key_of(1), "Ana").unwrap();
+        admit(&installation, 1).unwrap();
         installation.pin(key_of(2), &address("stage:9999")).unwrap();
         let again = opened(directory.path());
         assert_eq!(again.notice(), None);
-        assert!(again.is_known(key_of(1)) && again.is_pinned(key_of(2)));
+        assert!(is_known(&again, 1) && again.is_pinned(key_of(2)));
 
         // While the program runs, and a file is kept aside already: neither is lost.
         fs::write(&path, "other").unwrap();
-        let one = installation.remember(key_of(3), "Ben").is_err();
+        let one = admit(&installation, 3).is_err();
         let other = installation.pin(key_of(4), &address("cellar:9999")).is_err();
         assert!(one ^ other, "the file that is not understood is not written");
-        assert!(installation.is_known(key_of(3)) && installation.is_pinned(key_of(4)));
+        assert!(is_known(&installation, 3) && installation.is_pinned(key_of(4)));
         assert_eq!(fs::read_to_string(&path).unwrap(), "other");
         assert_eq!(fs::read_to_string(&aside).unwrap(), content);
         let notice = opened(directory.path()).notice().unwrap().to_owned();
-        assert!(notice.contains("is neither read nor written"), "{notice}");
+        assert!(notice.contains("cannot be used"), "{notice}");
 
         // What could not be written is written with the next change.
         fs::remove_file(&path).unwrap();
-        installation.remember(key_of(5), "Cem").unwrap();
+        admit(&installation, 5).unwrap();
         installation.pin(key_of(6), &address("attic:9999")).unwrap();
         let again = opened(directory.path());
-        assert!((1..=5).step_by(2).all(|number| again.is_known(key_of(number))));
-        assert!((2..=6).step_by(2).all(|number| again.is_pinned(key_of(number))));
+        assert!([3, 5].into_iter().all(|number| is_known(&again, number)));
+        assert!([4, 6].into_iter().all(|number| again.is_pinned(key_of(number))));
     }
 }
 
@@ -447,11 +413,11 @@ fn lock_of_another_program_is_not_waited_for_without_end() {
     let installation = Arc::new(opened(directory.path()));
     let lock = private_files::lock_directory(directory.path()).unwrap();
     let begun = std::time::Instant::now();
-    let refused = installation.remember(key_of(1), "Ana").unwrap_err();
+    let refused = admit(&installation, 1).unwrap_err();
     assert_eq!(refused.kind(), io::ErrorKind::TimedOut);
     assert!(begun.elapsed().as_secs() < 10);
-    assert!(installation.is_known(key_of(1)));
+    assert!(is_known(&installation, 1));
     drop(lock);
-    installation.remember(key_of(2), "Ben").unwrap();
-    assert!(opened(directory.path()).is_known(key_of(1)));
+    admit(&installation, 2).unwrap();
+    assert!(is_known(&opened(directory.path()), 1));
 }

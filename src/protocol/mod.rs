@@ -191,6 +191,10 @@ pub struct Resume {
     /// The token from the last `Welcome` or `ReconnectSuccessful`; `None` for a client
     /// that has proven a key.
     pub token: Option<SessionToken>,
+    /// The number of the place that the client remembers: no other one is resumed. `None`
+    /// if it only knows that it had one. May be left out.
+    #[serde(default)]
+    pub client_id: Option<ClientId>,
     /// The snapshot that the client has. Without it, a full state is sent.
     pub seq: Option<Seq>,
     /// The last action whose result the client knows; `None` if it has no pending

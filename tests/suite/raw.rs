@@ -475,7 +475,7 @@ fn flooding_client_delays_no_other_client() {
 fn full_server_rejects_and_keeps_serving() {
     use imbolc_net::server::ServerConfig;
 
-    let server = ServerConfig { max_connections: 3, ..ServerConfig::default() };
+    let server = ServerConfig::default();
     let server = TestHost::with(HostOptions { server, ..HostOptions::default() });
     let (mut ana, _) = server.join("Ana", &[1]);
     let _others = [server.join("Ben", &[]), server.join("Cem", &[])];

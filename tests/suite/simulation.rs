@@ -88,6 +88,7 @@ fn run_share() {
         runs += 1;
     }
     assert!(total.batches > 0 && total.panics > 0, "{total:?}");
+    assert!(total.taken_over > 0 && total.removed > 0 && total.viewers > 0, "{total:?}");
     // The engine is late about once in 3,000 events.
     assert!(total.late > 0 || total.steps < 100_000, "{total:?}");
     let took = began.elapsed();

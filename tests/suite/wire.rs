@@ -189,6 +189,7 @@ fn client_samples() -> Vec<(&'static str, ClientMessage)> {
     };
     let resume = Resume {
         token: Some(TOKEN),
+        client_id: Some(ClientId(3)),
         seq: Some(Seq(41)),
         answered: Some(ActionNumber(17)),
         history: 2,
@@ -197,7 +198,13 @@ fn client_samples() -> Vec<(&'static str, ClientMessage)> {
     let keyed = Hello {
         role: Role::Viewer,
         instance: Some(instance(9)),
-        resume: Some(Resume { token: None, seq: None, answered: None, history: 0 }),
+        resume: Some(Resume {
+            token: None,
+            client_id: None,
+            seq: None,
+            answered: None,
+            history: 0,
+        }),
         ..hello.clone()
     };
     let put = imbolc_net::studio::NetworkAction::PianoRoll(LEAD, PianoRollAction::Add(note()));

@@ -14,6 +14,7 @@ impl<M: Model> Mirror<M> {
     pub fn resume(&self) -> Resume {
         Resume {
             token: self.me.token,
+            client_id: Some(self.me.client),
             seq: Some(self.confirmation.state.seq),
             answered: Some(self.prediction.decided),
             history: self.confirmation.history,

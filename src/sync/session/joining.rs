@@ -122,6 +122,8 @@ impl<M: Model> Session<M> {
     }
 
     /// The place that the client has already: that of its key and instance, or of its token.
+    /// If it remembers another one, it has none, because its numbers are not those of this
+    /// place.
     fn place_of(&self, hello: &Hello, credentials: Credentials) -> Option<ClientId> {
         let shown = hello.resume.as_ref().and_then(|resume| resume.token);
         let is_its = |member: &Member<M>| match (credentials.key, shown) {
@@ -129,7 +131,9 @@ impl<M: Model> Session<M> {
             (None, Some(shown)) => member.tokens.as_ref().is_some_and(|tokens| tokens.knows(shown)),
             (None, None) => false,
         };
-        self.members.iter().find(|(_, member)| is_its(member)).map(|(&client, _)| client)
+        let remembered = hello.resume.as_ref().and_then(|resume| resume.client_id);
+        let (&client, _) = self.members.iter().find(|(_, member)| is_its(member))?;
+        remembered.is_none_or(|remembered| remembered == client).then_some(client)
     }
 
     fn agree(hello: &Hello) -> Result<Format, ProtocolError> {

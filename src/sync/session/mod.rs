@@ -23,7 +23,7 @@ mod base_log;
 mod history;
 mod incoming;
 mod joining;
-mod key_records;
+mod key_book;
 mod member;
 mod moderation;
 mod notices;
@@ -46,7 +46,7 @@ use base_log::BaseLog;
 use history::Take;
 pub use incoming::MessageOutcome;
 pub use joining::{Admission, Credentials, Rejected, checked_name};
-use key_records::KeyRecords;
+use key_book::KeyBook;
 pub use member::ConnectionId;
 use member::{Link, LinkState, Member};
 pub use moderation::Removed;
@@ -80,7 +80,7 @@ pub struct Session<M: Model> {
     state: Arc<NetworkState<M>>,
     /// The clients. The host is not one of them.
     members: BTreeMap<ClientId, Member<M>>,
-    keys: KeyRecords,
+    keys: KeyBook,
     next_client: u32,
     connections: u64,
     bases: BaseLog<M>,
@@ -143,7 +143,7 @@ impl<M: Model> Session<M> {
             polled: Arc::clone(&state),
             state,
             members: BTreeMap::new(),
-            keys: KeyRecords::default(),
+            keys: KeyBook::default(),
             next_client: 1,
             connections: 0,
             bases: BaseLog::new(),

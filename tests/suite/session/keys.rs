@@ -9,7 +9,8 @@ use imbolc_net::{
 use super::SECOND;
 use crate::harness::{BASS, Guest, Harness, cutoff, hello, instance, key};
 
-const FRESH: Resume = Resume { token: None, seq: None, answered: None, history: 0 };
+const FRESH: Resume =
+    Resume { token: None, client_id: None, seq: None, answered: None, history: 0 };
 
 fn of(name: &str, number: u8) -> Hello {
     Hello { instance: Some(instance(number)), own: vec![BASS], ..hello(name) }
@@ -140,6 +141,21 @@ fn program_without_memory_takes_over_its_place() {
     assert!(harness.session.state().roster.owns(anew.id(), BASS));
     assert_eq!(fault(&mut harness, ana.connection), Some(ProtocolError::Superseded));
     assert_eq!(fault(&mut harness, anew.connection), None);
+}
+
+#[test]
+fn place_that_the_program_does_not_remember_is_not_resumed() {
+    let mut harness = Harness::new();
+    let ana = joined(&mut harness, "Ana", key(1));
+    // The `Welcome` to this one is lost, so she still counts as in her first place.
+    let again = Hello { attempt: 2, ..of("Ana", 1) };
+    let lost = harness.join_by(&again, Credentials::proven(key(1)));
+    let resume = |client_id| Some(Resume { client_id, ..ana.mirror.resume() });
+    let hello = Hello { attempt: 3, resume: resume(Some(ana.id())), ..of("Ana", 1) };
+    let answer = harness.enter(&hello, Credentials::proven(key(1)));
+    assert!(matches!(answer, Err(Rejected::Unknown(_))), "{answer:?}");
+    let hello = Hello { attempt: 4, resume: resume(Some(lost.id())), ..of("Ana", 1) };
+    harness.enter(&hello, Credentials::proven(key(1))).unwrap();
 }
 
 #[test]

@@ -91,7 +91,7 @@ async fn participant_list_shows_the_newer_connection() {
     let (host, connector) = host();
     let mut old = Raw::join(&connector, hello("Ana")).await;
     let Some(ServerMessage::Welcome(welcome)) = old.receive().await else { panic!() };
-    let resume = Resume { token: welcome.token, seq: None, answered: None, history: 0 };
+    let resume = Resume { token: welcome.token, client_id: None, seq: None, answered: None, history: 0 };
     let mut new = Raw::join(&connector, Hello { resume: Some(resume), ..hello("Ana") }).await;
     assert!(matches!(new.receive().await, Some(ServerMessage::ReconnectSuccessful(_))));
     assert_eq!(old.receive_error().await, ProtocolError::Superseded);
@@ -127,7 +127,7 @@ async fn clients_with_the_same_base_share_a_frame() {
 
 #[tokio::test(start_paused = true)]
 async fn connections_are_limited_and_freed_when_closed() {
-    let server = ServerConfig { max_connections: 2, ..ServerConfig::default() };
+    let server = ServerConfig::default();
     let (host, connector) = host_with(HostOptions { server, ..HostOptions::default() });
     let one = Remote::join(connector.clone(), options("one", &[])).await.unwrap();
     let _two = Remote::join(connector.clone(), options("two", &[])).await.unwrap();

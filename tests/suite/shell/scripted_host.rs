@@ -37,7 +37,14 @@ pub struct ScriptedConnector {
     /// The bytes that are under way in each direction.
     pipe: usize,
     /// With an address, the client encrypts.
-    pub peer: Option<SocketAddr>,
+    peer: Option<SocketAddr>,
+}
+
+impl ScriptedConnector {
+    /// As if the host were at `peer`.
+    pub fn at(&self, peer: &str) -> Self {
+        Self { peer: Some(peer.parse().unwrap()), ..self.clone() }
+    }
 }
 
 impl Connector for ScriptedConnector {

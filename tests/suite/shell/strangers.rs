@@ -69,7 +69,7 @@ async fn closed_connection_supersedes_no_other() {
     let (host, connector) = host();
     let mut ana = Raw::join(&connector, hello("Ana")).await;
     let Some(ServerMessage::Welcome(welcome)) = ana.receive().await else { panic!() };
-    let resume = Resume { token: welcome.token, seq: None, answered: None, history: 0 };
+    let resume = Resume { token: welcome.token, client_id: None, seq: None, answered: None, history: 0 };
     for bytes in abandoned(Hello { resume: Some(resume), ..hello("Ana") }) {
         drop(abandon(&connector, &bytes).await);
         sleep(SECOND).await;
@@ -131,7 +131,7 @@ async fn idle_sockets_of_one_address_keep_nobody_out() {
 
 #[tokio::test(start_paused = true)]
 async fn member_resumes_when_handshakes_hold_all_connections() {
-    let server = ServerConfig { max_connections: 8, ..ServerConfig::default() };
+    let server = ServerConfig::default();
     let (host, connector) = host_with(HostOptions { server, ..HostOptions::default() });
     let mut ana = Raw::join(&connector, hello("Ana")).await;
     let Some(ServerMessage::Welcome(welcome)) = ana.receive().await else { panic!() };
@@ -140,7 +140,7 @@ async fn member_resumes_when_handshakes_hold_all_connections() {
         idle.push(Raw::connect(&connector).await);
         sleep(SECOND / 100).await;
     }
-    let resume = Resume { token: welcome.token, seq: None, answered: None, history: 0 };
+    let resume = Resume { token: welcome.token, client_id: None, seq: None, answered: None, history: 0 };
     let mut new = Raw::join(&connector, Hello { resume: Some(resume), ..hello("Ana") }).await;
     assert!(matches!(new.receive().await, Some(ServerMessage::ReconnectSuccessful(_))));
     assert_eq!(idle[0].receive_error().await, ProtocolError::SessionFull { limit: 8 });
@@ -172,7 +172,7 @@ impl Listener for NarrowListener {
 #[tokio::test(start_paused = true)]
 async fn rejected_clients_are_not_waited_for() {
     let (sender, receiver) = mpsc::channel(1);
-    let server = ServerConfig { max_connections: 1, ..ServerConfig::default() };
+    let server = ServerConfig::default();
     let options = HostOptions { server, ..HostOptions::default() };
     let (model, engine) = (StudioState::starter(), inline(SilentEngine::default));
     let listener = NarrowListener(receiver);

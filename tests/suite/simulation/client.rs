@@ -6,10 +6,12 @@ use std::time::Duration;
 use imbolc_net::{
     model::InstrumentId,
     protocol::{
-        Hello, NetworkState, ProtocolError, Reconnected, Resume, Role, SessionToken, Welcome,
+        EntryRefusal, Hello, NetworkState, ProtocolError, Reconnected, Resume, Role, SessionToken,
+        Welcome,
         framing::{self, Codec, Format},
         limits,
     },
+    security::PublicKey,
     sync::SessionEvent,
     sync::mirror::Mirror,
     util::time::Timestamp,
@@ -25,6 +27,9 @@ use super::{
 };
 use crate::harness;
 
+/// What a client that the host has removed is told.
+pub const REMOVED: ProtocolError = ProtocolError::NotAdmitted(EntryRefusal::Removed);
+
 /// Messages encoded at once.
 const BATCH: usize = 32;
 
@@ -37,9 +42,15 @@ pub struct Client {
     pub mirror: Option<Mirror<Rigged>>,
     /// Resumed without a mirror (after a crash), waiting for the full state.
     back: Option<Reconnected>,
-    /// The token, which survives some crashes.
+    /// `None` for a plain client.
+    pub key: Option<PublicKey>,
+    /// Which program it is, which survives some crashes.
+    instance: u8,
+    /// Whether it knows that it has a place, which survives some crashes.
+    has_place: bool,
+    /// The token of a plain client, which survives some crashes.
     pub token: Option<SessionToken>,
-    /// How often it tried to connect, which survives every crash.
+    /// How often it tried to connect, which is lost with the instance only.
     attempts: u64,
     last_received: Timestamp,
     ping_at: Timestamp,
@@ -61,8 +72,12 @@ pub enum ClientStage {
 }
 
 impl Client {
-    pub fn new(at: Timestamp) -> Self {
+    pub fn new(index: usize, at: Timestamp) -> Self {
+        let key = u8::try_from(index).ok().filter(|index| index % 2 == 0).map(harness::key);
         Self {
+            key,
+            instance: 0,
+            has_place: false,
             stage: ClientStage::Offline(at),
             reader: Reader::new(),
             out: Vec::new(),
@@ -114,14 +129,14 @@ impl World<'_> {
         let client = &mut self.clients[index];
         client.attempts += 1;
         let resume = match &client.mirror {
-            Some(mirror) if client.token.is_some() => Some(mirror.resume()),
-            _ => client.token.map(|token| Resume {
-                token: Some(token),
-                seq: None,
-                answered: None,
-                history: 0,
-            }),
+            Some(mirror) => mirror.resume(),
+            None => {
+                let token = client.token;
+                Resume { token, client_id: None, seq: None, answered: None, history: 0 }
+            }
         };
+        let resume = client.has_place.then_some(resume);
+        let role = if client.attempts % 8 == 7 { Role::Viewer } else { Role::Player };
         let others = u32::try_from(index).unwrap() + 1;
         let Format { codec, compression } = self.plan.format;
         let hello = Hello {
@@ -130,8 +145,8 @@ impl World<'_> {
             own: vec![own(index), InstrumentId(others)],
             attempt: client.attempts,
             checks_digests: index % 2 == 1,
-            role: Role::default(),
-            instance: None,
+            role,
+            instance: Some(harness::instance(client.instance)),
             resume,
             ..harness::hello(&format!("P{index}"))
         };
@@ -165,6 +180,12 @@ impl World<'_> {
         client.stage = ClientStage::Offline(self.now + away);
         if !keeps_token {
             client.token = None;
+            client.has_place = false;
+            // Half of the time it still knows which program it is.
+            if client.attempts % 2 == 0 {
+                client.instance = client.instance.wrapping_add(1);
+                client.attempts = 0;
+            }
         }
         self.ownership_requests.retain(|_, request| request.index != index);
     }
@@ -302,8 +323,14 @@ impl World<'_> {
             }
             ServerMessage::ReconnectFailed { .. } => {
                 client.token = None;
+                client.has_place = false;
                 self.client_loses(index);
                 self.connect(index);
+                Ok(())
+            }
+            // It tries again until it is admitted again.
+            ServerMessage::Error(REMOVED) => {
+                self.client_loses(index);
                 Ok(())
             }
             // The host timed this connection out before the full state arrived.
@@ -322,6 +349,7 @@ impl World<'_> {
 
     fn client_welcomed(&mut self, index: usize, wire: u64, welcome: Welcome<Rigged>) -> Checked {
         self.clients[index].token = welcome.token;
+        self.clients[index].has_place = true;
         self.ownership_requests.retain(|_, request| request.index != index);
         let client = &mut self.clients[index];
         match &mut client.mirror {

@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 use imbolc_net::{
     model::InstrumentId,
     protocol::{
-        ClientId, Hello, ProtocolError, Resume, SessionId, SessionToken,
+        ClientId, Hello, ProtocolError, Refusal, Resume, SessionId, SessionToken,
         framing::{self, Format},
     },
     studio::{AutomationAction, NetworkAction, PianoRollAction},
@@ -18,6 +18,7 @@ use imbolc_net::{
 };
 
 use super::{
+    client::REMOVED,
     engine::DelayedEngine,
     network::Reader,
     oracle::{Cause, Checked, Oracle, Pauses, Sent, State, Violation, ensure, numbered},
@@ -248,6 +249,36 @@ impl World<'_> {
                 Ok(())
             }
             HostAction::EngineIsHeard => self.engine_is_heard(),
+            HostAction::SetRole(n, role) => {
+                let Some(client) = self.nth_guest(*n) else { return Ok(()) };
+                let cause = Cause::Moderation(client);
+                let (done, _) = self.with_session(&cause, |s, _| s.set_role(client, *role))?;
+                let state = self.session.state();
+                let is_so = state.roster.participants[&client].role == *role;
+                ensure(done && is_so, "the host decides the roles", || client.to_string())
+            }
+            HostAction::Remove(n) => {
+                let Some(client) = self.nth_guest(*n) else { return Ok(()) };
+                let cause = Cause::Moderation(client);
+                let (removed, _) =
+                    self.with_session(&cause, |s, _| s.remove_participant(client))?;
+                self.oracle.removed(client, removed.as_ref().and_then(|removed| removed.key));
+                self.stats.removed += 1;
+                ensure(removed.is_some(), "the host removes participants", || client.to_string())
+            }
+            HostAction::Readmit => {
+                self.readmit_all();
+                Ok(())
+            }
+            HostAction::Free(n) => {
+                let Some(client) = self.nth_guest(*n) else { return Ok(()) };
+                let is_away = self.session.state().roster.is_away(client);
+                let cause = Cause::Moderation(client);
+                let (freed, _) = self.with_session(&cause, |s, _| s.free(client))?;
+                ensure(freed == is_away, "what an absent participant owns is freed", || {
+                    client.to_string()
+                })
+            }
             HostAction::Restart => {
                 self.restart();
                 Ok(())
@@ -257,6 +288,19 @@ impl World<'_> {
                 self.host_paused = Some((self.now, until));
                 Ok(())
             }
+        }
+    }
+
+    /// The `n`th participant, not counting the host.
+    fn nth_guest(&self, n: usize) -> Option<ClientId> {
+        let roster = &self.session.state().roster;
+        let mut guests = roster.participants.keys().filter(|client| **client != ClientId::HOST);
+        guests.nth(n).copied()
+    }
+
+    pub fn readmit_all(&mut self) {
+        for key in std::mem::take(&mut self.oracle.removed_keys) {
+            assert!(self.session.readmit_key(key));
         }
     }
 
@@ -376,14 +420,29 @@ impl World<'_> {
 
     fn host_handles_hello(&mut self, id: u64, hello: &Hello) -> Checked {
         let token = self.token();
-        let known = hello.resume.as_ref().and_then(|resume| self.oracle.owner_of(resume.token?));
+        let key = self.wires.get(&id).and_then(|wire| self.clients[wire.index].key);
+        let place = key.zip(hello.instance);
+        let known = match place {
+            Some(place) => self.oracle.places.get(&place).copied(),
+            None => {
+                let shown = hello.resume.as_ref().and_then(|resume| resume.token);
+                shown.and_then(|token| self.oracle.owner_of(token))
+            }
+        };
+        let remembered = hello.resume.as_ref().and_then(|resume| resume.client_id);
         let roster = Arc::clone(&self.session.state().roster);
-        let known = known.filter(|client| roster.participants.contains_key(client));
-        let (answer, _) = self.with_session(&Cause::Presence, |s, now| {
-            s.handle_hello(now, hello, Credentials::plain(token))
-        })?;
+        let known = known.filter(|client| {
+            roster.participants.contains_key(client)
+                && remembered.is_none_or(|remembered| remembered == *client)
+        });
+        let credentials = key.map_or(Credentials::plain(token), Credentials::proven);
+        let (answer, _) =
+            self.with_session(&Cause::Presence, |s, now| s.handle_hello(now, hello, credentials))?;
+        let is_removed = key.is_some_and(|key| self.oracle.removed_keys.contains(&key));
+        let refused = matches!(answer, Err(Rejected::Unfit(REMOVED)));
+        ensure(refused == is_removed, "a removed key is refused", || format!("{key:?}"))?;
         let newest = known.map_or(0, |client| self.oracle.record(client).attempt);
-        let is_newer = hello.attempt == 0 || hello.attempt > newest;
+        let is_newer = hello.attempt == 0 || hello.attempt > newest || refused;
         let superseded = matches!(answer, Err(Rejected::Unfit(ProtocolError::Superseded)));
         ensure(superseded != is_newer, "a newer attempt beats an older one", || {
             format!("{known:?}: {} after {newest}", hello.attempt)
@@ -391,13 +450,27 @@ impl World<'_> {
         let (stage, answer) = match answer {
             Ok(Admission { connection, format, answer }) => {
                 let resumed = hello.resume.is_some();
+                let client = connection.client;
+                let is_its = if resumed {
+                    known == Some(client)
+                } else {
+                    !roster.participants.contains_key(&client)
+                };
+                ensure(is_its, "nobody gets the place of another", || {
+                    format!("{client} for {place:?}, known as {known:?}")
+                })?;
+                let shown = self.session.state().roster.participants[&client].key;
+                ensure(shown == key, "the roster shows the proven key", || client.to_string())?;
+                if let Some(lost) = known.filter(|_| !resumed) {
+                    let state = self.session.state();
+                    let is_gone = !state.roster.participants.contains_key(&lost);
+                    ensure(is_gone, "no second place is left", || lost.to_string())?;
+                    self.oracle.record(lost).taken_over = true;
+                    self.stats.taken_over += 1;
+                }
+                self.oracle.places.extend(place.map(|place| (place, client)));
                 let record = self.oracle.record(connection.client);
                 record.attempt = record.attempt.max(hello.attempt);
-                ensure(
-                    !resumed || known == Some(connection.client),
-                    "a token is valid once, and for its owner",
-                    || format!("{} resumed as {known:?}", connection.client),
-                )?;
                 let owes = self.record_admission(connection, hello.resume.as_ref(), token)?;
                 let socket = self.sockets.get_mut(&id).unwrap();
                 socket.format = format;
@@ -435,7 +508,9 @@ impl World<'_> {
         let seq = resume.and_then(|resume| resume.seq);
         let owes = seq.and_then(|seq| self.oracle.base_first_sent(self.now, client, seq));
         if let Some(resume) = resume {
-            self.oracle.token_used(client, resume.token.unwrap());
+            if let Some(token) = resume.token {
+                self.oracle.token_used(client, token);
+            }
             let state = self.session.state();
             let silent = state.roster.owned_by(client).all(|id| {
                 let instrument = state.model.instruments.get(id);
@@ -489,7 +564,8 @@ impl World<'_> {
         let outcome = match result {
             Err(error) => {
                 let expected = match error {
-                    ProtocolError::Superseded => stale,
+                    ProtocolError::Superseded => stale || self.oracle.record(client).taken_over,
+                    REMOVED => !stale && self.oracle.record(client).removed,
                     ProtocolError::Silent { .. } => !stale && gone,
                     ProtocolError::Expired { .. } => !stale && !is_member,
                     _ => false,
@@ -517,6 +593,7 @@ impl World<'_> {
         self.stats.received += 1;
         if let Some(request) = request {
             self.stats.refused += u64::from(outcome.is_err());
+            self.stats.viewers += u64::from(outcome == Err(Refusal::Viewer));
             let unchanged = Arc::ptr_eq(&before, self.session.state());
             self.oracle.check_outcome(client, request, outcome, unchanged)?;
         }

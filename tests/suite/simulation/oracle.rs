@@ -2,14 +2,17 @@
 //! session, with the state before and after it, and every answer.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
     time::Duration,
 };
 
 use imbolc_net::{
     model::{InstrumentId, Model},
-    protocol::{ActionNumber, ClientId, NetworkState, Presence, Refusal, Seq, SessionToken},
+    protocol::{
+        ActionNumber, ClientId, InstanceId, NetworkState, Presence, Refusal, Seq, SessionToken,
+    },
+    security::PublicKey,
     studio::{NetworkAction, Studio},
     sync::session::{ConnectionId, Session, SessionConfig},
     util::time::Timestamp,
@@ -45,6 +48,8 @@ pub enum Cause<'a> {
     Release(ClientId, &'a [InstrumentId]),
     RequestPrivilege(ClientId),
     ReleasePrivilege(ClientId),
+    /// The host decided something of this participant.
+    Moderation(ClientId),
     /// A participant joined, left or was lost.
     Presence,
     /// The session's timers.
@@ -79,6 +84,10 @@ pub struct ClientRecord {
     pub attempt: u64,
     /// States sent to it.
     pub sent: VecDeque<Sent>,
+    /// A program that did not remember this place ended it.
+    pub taken_over: bool,
+    /// The host ended it.
+    pub removed: bool,
 }
 
 /// A state that was sent to a client, or with which it resumed.
@@ -107,6 +116,9 @@ pub struct Oracle {
     live: Vec<(SessionToken, ClientId)>,
     /// Some tokens that are no longer valid.
     pub dead: VecDeque<SessionToken>,
+    /// The newest place of each key and instance.
+    pub places: BTreeMap<(PublicKey, InstanceId), ClientId>,
+    pub removed_keys: BTreeSet<PublicKey>,
 }
 
 impl Oracle {
@@ -117,6 +129,8 @@ impl Oracle {
             snapshots: BTreeMap::from([(state.seq, Arc::clone(state))]),
             live: Vec::new(),
             dead: VecDeque::new(),
+            places: BTreeMap::new(),
+            removed_keys: BTreeSet::new(),
         }
     }
 
@@ -135,6 +149,17 @@ impl Oracle {
 
     pub fn token_issued(&mut self, client: ClientId, token: SessionToken) {
         self.live.push((token, client));
+    }
+
+    /// The host has removed `client`, and everything of its key.
+    pub fn removed(&mut self, client: ClientId, key: Option<PublicKey>) {
+        self.record(client).removed = true;
+        let of_key: Vec<_> = self.places.iter().filter(|(place, _)| Some(place.0) == key).collect();
+        let of_key: Vec<_> = of_key.into_iter().map(|(_, client)| *client).collect();
+        for client in of_key {
+            self.record(client).removed = true;
+        }
+        self.removed_keys.extend(key);
     }
 
     /// `client` presented `shown`, which invalidates its other tokens.
@@ -202,6 +227,16 @@ impl Oracle {
             return Ok(());
         }
         self.snapshots.insert(after.seq, Arc::clone(after));
+        let actor = match cause {
+            Cause::Act(by, _) | Cause::Batch(by, _) | Cause::UndoOrRedo(by) => Some(*by),
+            Cause::Claim(by) | Cause::RequestPrivilege(by) => Some(*by),
+            _ => None,
+        };
+        ensure(
+            actor.is_none_or(|by| !before.roster.is_viewer(by)),
+            "a viewer changes nothing",
+            || format!("{cause:?}"),
+        )?;
         if matches!(cause, Cause::Timers) {
             self.check_timeouts(now, before, after)?;
         }
@@ -237,7 +272,7 @@ impl Oracle {
             Cause::Batch(_, actions) => reduced(actions),
             Cause::Act(_, action) | Cause::Engine(action) => reduced(std::slice::from_ref(*action)),
             Cause::UndoOrRedo(_) => true,
-            Cause::Release(..) | Cause::Presence | Cause::Timers => {
+            Cause::Release(..) | Cause::Moderation(_) | Cause::Presence | Cause::Timers => {
                 Studio::diff_reversible(&before.model, &after.model).is_empty()
             }
             Cause::Claim(_)
@@ -263,11 +298,14 @@ impl Oracle {
         let holder = |state: &State| state.roster.privileged.as_ref().map(|info| info.client_id);
         let (from, to) = (holder(before), holder(after));
         let here = |client| after.roster.participants.contains_key(&client);
+        let taken = |from| {
+            matches!(cause, Cause::Moderation(of) if *of == from) || after.roster.is_viewer(from)
+        };
         let holds = from == to
             || match (from, to) {
                 (Some(from), None) => {
                     let given_up = matches!(cause, Cause::ReleasePrivilege(by) if *by == from);
-                    given_up || !(here(from) || here(ClientId::HOST))
+                    given_up || !here(ClientId::HOST) && (!here(from) || taken(from))
                 }
                 (from, Some(to)) => {
                     let asked = match cause {
@@ -278,11 +316,12 @@ impl Oracle {
                     };
                     let free = from.is_none_or(|from| away_for(from) >= privilege_hold);
                     let is_back = from.is_some_and(|from| !here(from));
+                    let is_back = is_back || from.is_some_and(taken);
                     asked && free || to == ClientId::HOST && (asked || is_back)
                 }
                 (None, None) => true,
             };
-        let there = to.is_none_or(here);
+        let there = to.is_none_or(|to| here(to) && !after.roster.is_viewer(to));
         ensure(holds && there, "at most one participant holds the privilege", || {
             format!("from {from:?} to {to:?} by {cause:?}")
         })
@@ -293,8 +332,11 @@ impl Oracle {
         let (old, new) = (&before.roster.owners, &after.roster.owners);
         for (&id, owner) in new {
             let client = owner.client_id;
-            ensure(after.roster.participants.contains_key(&client), rule, || {
-                format!("{id} belongs to {client}, which has left")
+            let may_own = |client| {
+                after.roster.participants.contains_key(&client) && !after.roster.is_viewer(client)
+            };
+            ensure(may_own(client), rule, || {
+                format!("{id} belongs to {client}, which has left or is a viewer")
             })?;
             let holds = match old.get(&id) {
                 Some(owner) => owner.client_id == client,
@@ -316,6 +358,8 @@ impl Oracle {
                 matches!(cause, Cause::Release(by, ids) if *by == client && ids.contains(&id));
             let holds = new.contains_key(&id)
                 || given_up
+                || matches!(cause, Cause::Moderation(of) if *of == client)
+                || after.roster.is_viewer(client)
                 || !after.model.instruments.contains(id)
                 || !after.roster.participants.contains_key(&client);
             ensure(holds, rule, || format!("{id} is no longer {client}'s: {cause:?}"))?;
@@ -371,6 +415,8 @@ impl Oracle {
             if client == ClientId::HOST {
                 continue;
             }
+            let is_removed = participant.key.is_some_and(|key| self.removed_keys.contains(&key));
+            ensure(!is_removed, "a removed key is never in", || client.to_string())?;
             let record = self.records.get(&client);
             let pauses = record.map_or(Duration::ZERO, |record| record.pauses.at_most);
             match participant.presence {

@@ -10,7 +10,10 @@ use std::{
 
 use imbolc_net::{
     client::ClientConfig,
-    protocol::framing::{Codec, Compression, Format},
+    protocol::{
+        Role,
+        framing::{Codec, Compression, Format},
+    },
     studio::{NetworkAction, TransportAction},
     sync::session::SessionConfig,
     util::quantity::Ticks,
@@ -140,6 +143,14 @@ pub enum HostAction {
     EngineOverrun,
     /// The session hears what the engine says.
     EngineIsHeard,
+    /// Makes a participant a viewer, or a player.
+    SetRole(usize, Role),
+    /// Removes a participant.
+    Remove(usize),
+    /// Admits all removed keys again.
+    Readmit,
+    /// Frees what a participant owns, if it is away.
+    Free(usize),
     /// The session ends and another begins.
     Restart,
     /// The host is stopped for this many milliseconds: it reads, writes and times
@@ -262,7 +273,12 @@ fn action(rng: &mut Rng, undoes: bool) -> UserAction {
 
 fn hosting(rng: &mut Rng, restarts: bool) -> HostAction {
     match rng.below(100) {
-        0..40 => HostAction::Act(rng.index(POOL)),
+        0..4 => HostAction::SetRole(rng.index(8), Role::Viewer),
+        4..10 => HostAction::SetRole(rng.index(8), Role::Player),
+        10..12 => HostAction::Remove(rng.index(8)),
+        12..15 => HostAction::Readmit,
+        15..18 => HostAction::Free(rng.index(8)),
+        18..40 => HostAction::Act(rng.index(POOL)),
         40..50 => HostAction::Batch(rng.index(POOL), 1 + rng.index(4)),
         50..58 => HostAction::Undo,
         58..62 => HostAction::Redo,

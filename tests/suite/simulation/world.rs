@@ -44,6 +44,12 @@ pub struct RunStats {
     pub panics: u64,
     /// What the engine said of a transport that had moved on.
     pub late: u64,
+    /// Places that a program took over because it did not remember them.
+    pub taken_over: u64,
+    /// Participants that the host removed.
+    pub removed: u64,
+    /// What viewers sent and was refused.
+    pub viewers: u64,
 }
 
 pub struct World<'a> {
@@ -132,7 +138,8 @@ impl<'a> World<'a> {
         let session = Session::hosted(plan.session.clone(), id, "host", initial(plan));
         let oracle = Oracle::new(&plan.session, session.state());
         let engine = DelayedEngine::new(session.state());
-        let clients = plan.participants.iter().map(|_| Client::new(Timestamp::ZERO)).collect();
+        let clients =
+            (0..plan.participants.len()).map(|index| Client::new(index, Timestamp::ZERO)).collect();
         Self {
             plan,
             rng: Rng::new(!plan.seed),
@@ -340,13 +347,36 @@ impl<'a> World<'a> {
             return Ok(());
         }
         let token = dead[n % dead.len()];
-        let resume = Some(Resume { token: Some(token), seq: None, answered: None, history: 0 });
+        let resume = Some(Resume {
+            token: Some(token),
+            client_id: None,
+            seq: None,
+            answered: None,
+            history: 0,
+        });
         let hello = Hello { resume, ..harness::hello("Thief") };
         let fresh = self.token();
         let (answer, _) = self.with_session(&Cause::Presence, |s, now| {
             s.handle_hello(now, &hello, Credentials::plain(fresh))
         })?;
-        ensure(answer.is_err(), "an expired token is rejected", String::new)
+        ensure(answer.is_err(), "an expired token is rejected", String::new)?;
+        self.thief_of_a_key(n)
+    }
+
+    /// Another key, and a plain client, name the instance of a client with a key.
+    fn thief_of_a_key(&mut self, n: usize) -> Checked {
+        let Some(&(_, instance)) = self.oracle.places.keys().nth(n) else { return Ok(()) };
+        let resume = Resume { token: None, client_id: None, seq: None, answered: None, history: 0 };
+        let (instance, resume) = (Some(instance), Some(resume));
+        let hello = Hello { instance, resume, attempt: u64::MAX, ..harness::hello("Thief") };
+        let plain = Credentials::plain(self.token());
+        for credentials in [plain, Credentials::proven(harness::key(99))] {
+            let (answer, _) = self.with_session(&Cause::Presence, |s, now| {
+                s.handle_hello(now, &hello, credentials)
+            })?;
+            ensure(answer.is_err(), "only its key gets a place", String::new)?;
+        }
+        Ok(())
     }
 
     /// No more actions and no more faults: every party detects what is wrong,
@@ -358,6 +388,7 @@ impl<'a> World<'a> {
         }
         self.wires.values_mut().for_each(Wire::heal);
         self.host_paused = self.host_paused.map(|(since, _)| (since, self.now));
+        self.readmit_all();
         // Long enough for both sides to time out and to resume.
         let patience = 4 * self.plan.session.idle_timeout + self.plan.session.resume_window;
         let deadline = self.now + patience;
@@ -427,5 +458,8 @@ impl RunStats {
         self.batches += other.batches;
         self.panics += other.panics;
         self.late += other.late;
+        self.taken_over += other.taken_over;
+        self.removed += other.removed;
+        self.viewers += other.viewers;
     }
 }

@@ -11,7 +11,7 @@ const MAX_NAMES: usize = 1024;
 
 /// What is kept of keys.
 #[derive(Default)]
-pub(super) struct KeyRecords {
+pub(super) struct KeyBook {
     /// The name of each key, and each name of one key; the oldest first.
     names: Vec<BoundName>,
     /// Those that the host has made viewers.
@@ -27,7 +27,7 @@ struct BoundName {
     is_known: bool,
 }
 
-impl KeyRecords {
+impl KeyBook {
     /// Binds `name` to `key` in place of the name that this key had, unless another key has
     /// it.
     pub(super) fn bind(&mut self, name: &str, key: PublicKey, mut is_known: bool) {
