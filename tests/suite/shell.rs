@@ -4,6 +4,7 @@
 mod believing;
 mod commit;
 mod connections;
+mod entry;
 mod faults;
 mod join_events;
 mod logs;

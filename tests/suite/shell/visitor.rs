@@ -228,5 +228,5 @@ pub fn keyed_hello(name: &str) -> imbolc_net::protocol::Hello {
     use imbolc_net::protocol::{Hello, InstanceId};
 
     let instance = Some(InstanceId::new([1; 16]));
-    Hello { attempt: 1, instance, ..crate::harness::hello(name) }
+    Hello { instance, ..crate::harness::hello(name) }
 }
