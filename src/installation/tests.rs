@@ -10,7 +10,6 @@ use std::{
 use tempfile::TempDir;
 
 use super::*;
-use crate::protocol::SessionId;
 
 /// The number of threads that stand for programs that start at once.
 const PROGRAMS: u8 = 8;
@@ -29,7 +28,7 @@ fn key_of(number: u8) -> PublicKey {
 
 fn labels(session: u8, machine: &str, address: &str) -> HostLabels {
     HostLabels {
-        session: Some(SessionId::new([session; 16])),
+        session: Some(format!("jam {session}")),
         machine: Some(machine.into()),
         address: address.into(),
     }
@@ -46,6 +45,10 @@ fn is_known(installation: &Installation, number: u8) -> bool {
 /// As a host does that admits one more.
 fn admit(installation: &Installation, number: u8) -> io::Result<()> {
     installation.update_known(&[], &[known(number, "Ana", number.into())])
+}
+
+fn pinned(installation: &Installation, labels: &HostLabels) -> Option<PublicKey> {
+    installation.pinned_under(labels).map(|(key, _)| key)
 }
 
 fn address(address: &str) -> HostLabels {
@@ -230,16 +233,16 @@ fn pin_is_found_by_key_and_by_each_label() {
             labels(2, "Stage", "10.0.0.2:9999"),
             labels(2, "other", "10.0.0.1:9999"),
         ] {
-            assert_eq!(installation.pinned_under(&found), Some(key_of(1)), "{found:?}");
+            assert_eq!(pinned(&installation, &found), Some(key_of(1)), "{found:?}");
         }
-        assert_eq!(installation.pinned_under(&labels(2, "other", "10.0.0.1:9998")), None);
-        assert_eq!(installation.pinned_under(&HostLabels::default()), None);
+        assert_eq!(pinned(&installation, &labels(2, "other", "10.0.0.1:9998")), None);
+        assert_eq!(pinned(&installation, &HostLabels::default()), None);
     }
     installation.pin(key_of(2), &labels(2, "cellar", "10.0.0.2:9999")).unwrap();
     let mixed = labels(2, "stage", "10.0.0.1:9999");
-    assert_eq!(installation.pinned_under(&mixed), Some(key_of(2)), "the session counts first");
+    assert_eq!(pinned(&installation, &mixed), Some(key_of(2)), "the session counts first");
     let mixed = labels(3, "stage", "10.0.0.2:9999");
-    assert_eq!(installation.pinned_under(&mixed), Some(key_of(1)), "then the machine");
+    assert_eq!(pinned(&installation, &mixed), Some(key_of(1)), "then the machine");
 }
 
 #[test]
@@ -250,12 +253,13 @@ fn pin_replaces_another_key_of_the_same_host() {
     installation.pin(key_of(2), &labels(2, "stage", "10.0.0.1:9999")).unwrap();
     assert!(!installation.is_pinned(key_of(1)) && installation.is_pinned(key_of(2)));
     installation.pin(key_of(3), &HostLabels { machine: None, ..labels(2, "", "b:9999") }).unwrap();
-    assert!(!installation.is_pinned(key_of(2)), "another key had the session");
+    assert!(installation.is_pinned(key_of(2)), "others use the same name");
+    assert_eq!(pinned(&installation, &labels(2, "", "b:9999")), Some(key_of(3)));
     // Of a host that is known by its address only, nothing is left.
     installation.pin(key_of(4), &address("c:9999")).unwrap();
     installation.pin(key_of(5), &address("C:9999")).unwrap();
     assert!(!installation.is_pinned(key_of(4)));
-    assert_eq!(installation.pinned_under(&address("c:9999")), Some(key_of(5)));
+    assert_eq!(pinned(&installation, &address("c:9999")), Some(key_of(5)));
 }
 
 /// Two rehearsal rooms whose routers give out the same addresses.
@@ -266,20 +270,19 @@ fn address_in_another_network_does_not_cost_a_pin() {
     installation.pin(key_of(1), &home).unwrap();
     installation.pin(key_of(2), &cellar).unwrap();
     assert!(installation.is_pinned(key_of(1)) && installation.is_pinned(key_of(2)));
-    assert_eq!(installation.pinned_under(&address("10.0.0.1:9999")), Some(key_of(2)));
-    assert_eq!(installation.pinned_under(&home), Some(key_of(1)));
+    assert_eq!(pinned(&installation, &address("10.0.0.1:9999")), Some(key_of(2)));
+    assert_eq!(pinned(&installation, &home), Some(key_of(1)));
     // Found by its address alone, it keeps its other labels.
     installation.pin(key_of(1), &address("10.0.0.7:9999")).unwrap();
-    assert_eq!(installation.pinned_under(&labels(9, "home", "x:1")), Some(key_of(1)));
-    assert_eq!(installation.pinned_under(&address("10.0.0.7:9999")), Some(key_of(1)));
+    assert_eq!(pinned(&installation, &labels(9, "home", "x:1")), Some(key_of(1)));
+    assert_eq!(pinned(&installation, &address("10.0.0.7:9999")), Some(key_of(1)));
 }
 
 #[test]
 fn host_is_forgotten_by_each_of_its_labels() {
     let directory = state_directory();
-    let session = SessionId::new([1; 16]).to_string();
     let digits = key_of(1).to_string();
-    for label in ["10.0.0.1", "10.0.0.1:9999", "STAGE", &session, &digits] {
+    for label in ["10.0.0.1", "10.0.0.1:9999", "STAGE", "Jam 1", &digits] {
         let installation = opened(directory.path());
         installation.pin(key_of(1), &labels(1, "stage", "10.0.0.1:9999")).unwrap();
         installation.pin(key_of(2), &labels(2, "cellar", "10.0.0.2:9999")).unwrap();

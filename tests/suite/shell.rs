@@ -1,8 +1,10 @@
 //! Server and client over an in-memory network with paused time, which runs
 //! minutes of a session in milliseconds.
 
+mod believing;
 mod commit;
 mod connections;
+mod entry;
 mod faults;
 mod join_events;
 mod logs;
@@ -14,6 +16,7 @@ mod silence;
 mod slow_links;
 mod strangers;
 mod timing;
+pub mod visitor;
 
 use std::time::Duration;
 
