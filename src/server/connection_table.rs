@@ -86,8 +86,7 @@ impl ConnectionTable {
     /// replaces it.
     pub(super) fn insert(&self, id: ConnectionId, peer: &str) -> CancellationToken {
         let superseded = CancellationToken::new();
-        let open =
-            OpenConnection { id, peer: peer.to_owned(), superseded: superseded.clone() };
+        let open = OpenConnection { id, peer: peer.to_owned(), superseded: superseded.clone() };
         if let Some(before) = self.peers.insert(id.client, open) {
             before.superseded.cancel();
         }

@@ -18,10 +18,7 @@ pub struct ServerConfig {
 
 impl Default for ServerConfig {
     fn default() -> Self {
-        Self {
-            handshake_timeout: Duration::from_secs(5),
-            write_timeout: Duration::from_secs(15),
-        }
+        Self { handshake_timeout: Duration::from_secs(5), write_timeout: Duration::from_secs(15) }
     }
 }
 

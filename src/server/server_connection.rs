@@ -371,7 +371,11 @@ impl<M: Model> Connection<'_, M> {
         })
     }
 
-    async fn fault<W: Writer>(&self, writer: &mut ChannelWriter<W>, error: ProtocolError) -> ConnectionEnd {
+    async fn fault<W: Writer>(
+        &self,
+        writer: &mut ChannelWriter<W>,
+        error: ProtocolError,
+    ) -> ConnectionEnd {
         send_final::<M, _>(writer, self.format.codec, &ServerMessage::Error(error.clone())).await;
         ConnectionEnd::Fault(error)
     }

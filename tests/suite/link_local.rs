@@ -9,6 +9,7 @@ use std::{
 
 use imbolc_net::{
     Dispatcher, Mode,
+    admission::AdmissionPolicy,
     client::{JoinOptions, RemoteDispatcher},
     dispatcher::Status,
     server::HostOptions,
@@ -58,7 +59,7 @@ async fn join_over_a_link() {
     let mode = Mode::Host {
         name: "Mia".into(),
         address: "[::]:0".into(),
-        options: HostOptions::default(),
+        options: HostOptions { admission: AdmissionPolicy::Open, ..HostOptions::default() },
     };
     let host = imbolc_net::open(mode).await.unwrap();
     let Status::Hosting { address: Some(address) } = host.status() else { panic!() };

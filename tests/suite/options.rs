@@ -97,8 +97,7 @@ fn senseless_server_options_are_refused_by_name() {
         ("write_timeout", |config| config.write_timeout = MAX),
     ];
     refused(&ServerConfig::default(), ServerConfig::check, &rows);
-    let ServerConfig { handshake_timeout: _, max_connections: _, write_timeout: _ } =
-        ServerConfig::default();
+    let ServerConfig { handshake_timeout: _, write_timeout: _ } = ServerConfig::default();
 }
 
 #[test]

@@ -470,17 +470,3 @@ fn flooding_client_delays_no_other_client() {
         assert_eq!(ana.receive_kind("ActionsApplied")["through"], number);
     }
 }
-
-#[test]
-fn full_server_rejects_and_keeps_serving() {
-    use imbolc_net::server::ServerConfig;
-
-    let server = ServerConfig { max_connections: 3, ..ServerConfig::default() };
-    let server = TestHost::with(HostOptions { server, ..HostOptions::default() });
-    let (mut ana, _) = server.join("Ana", &[1]);
-    let _others = [server.join("Ben", &[]), server.join("Cem", &[])];
-    let mut late = server.connect();
-    assert_eq!(late.receive_error(), json!({"SessionFull": {"limit": 3}}));
-    ana.send(&json!({"Ping": {"nonce": 1}}));
-    assert_eq!(ana.receive_kind("Pong")["nonce"], 1);
-}

@@ -4,6 +4,7 @@
 mod believing;
 mod commit;
 mod connections;
+mod entry;
 mod faults;
 mod join_events;
 mod logs;
@@ -15,6 +16,7 @@ mod silence;
 mod slow_links;
 mod strangers;
 mod timing;
+pub mod visitor;
 
 use std::time::Duration;
 

@@ -19,6 +19,7 @@ use std::{
 
 use imbolc_net::{
     Dispatcher, Event, NetworkState,
+    admission::AdmissionPolicy,
     authority::inline,
     client::{JoinOptions, RemoteDispatcher},
     dispatcher::{DispatchError, Identity, Status},
@@ -153,7 +154,8 @@ async fn run_participant(
 
 async fn host(participant: Shared, pages: u32) -> turmoil::Result {
     let listener = SimulatedListener(TcpListener::bind(("0.0.0.0", PORT)).await?);
-    let (pages, options) = (Pages::empty(pages), HostOptions::default());
+    let pages = Pages::empty(pages);
+    let options = HostOptions { admission: AdmissionPolicy::Open, ..HostOptions::default() };
     let studio = HostDispatcher::open(HOST, pages, inline(|| NoEngine), listener, options)?;
     let studio = Arc::new(studio);
     let stats = || (0, studio.stats());
