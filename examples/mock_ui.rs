@@ -13,7 +13,9 @@ use std::{
 
 use imbolc_net::{
     Dispatcher, Event, NetworkState, SessionEvent,
-    dispatcher::{ConnectionError, DispatchError, Events, HostTrust, Identity, MockDispatcher, Status},
+    dispatcher::{
+        ConnectionError, DispatchError, Events, HostTrust, Identity, MockDispatcher, Status,
+    },
     model::{InstrumentId, Model},
     protocol::{ClientId, OwnerInfo, PrivilegeLevel, Refusal, SessionId},
     studio::{

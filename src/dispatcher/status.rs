@@ -382,7 +382,11 @@ mod tests {
                 true,
             ),
             (ConnectionError::WordsDeclined, "the words were not accepted", true),
-            (not_admitted(EntryRefusal::Busy), "too many are waiting: try again in a minute", false),
+            (
+                not_admitted(EntryRefusal::Busy),
+                "too many are waiting: try again in a minute",
+                false,
+            ),
             (
                 not_admitted(EntryRefusal::Removed),
                 "the host has removed you from this session",

@@ -19,7 +19,7 @@ pub struct HostLabels {
 }
 
 /// A key that was verified.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct KnownHost {
     key: PublicKey,

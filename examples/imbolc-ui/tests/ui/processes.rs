@@ -291,7 +291,8 @@ pub mod net {
         host.wait_for("hosting at ");
         let screen = host.screen();
         let after = screen.split("hosting at ").nth(1).expect("it is there");
-        after.split_whitespace().next().expect("an address").to_owned()
+        let address = after.split_whitespace().next().expect("an address");
+        address.trim_end_matches(',').to_owned()
     }
 
     const HOST: [&str; 6] = ["--server", "--tui", "--name", "mia", "--bind", "127.0.0.1:0"];
