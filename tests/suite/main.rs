@@ -5,6 +5,7 @@
 
 mod architecture;
 mod at_once;
+mod attacks;
 mod bounces;
 mod byte_cutter;
 mod cable;

@@ -16,7 +16,7 @@ mod silence;
 mod slow_links;
 mod strangers;
 mod timing;
-mod visitor;
+pub mod visitor;
 
 use std::time::Duration;
 
