@@ -20,7 +20,9 @@ use super::{
     shared::{MirrorState, SessionIdentity, Shared},
 };
 use crate::{
-    dispatcher::{CloseReason, ConnectionError, DispatchError, EVENT_BACKLOG, Event, HostTrust, Status},
+    dispatcher::{
+        CloseReason, ConnectionError, DispatchError, EVENT_BACKLOG, Event, HostTrust, Status,
+    },
     installation::{PlaceKeeper, SavedPlace},
     model::Model,
     protocol::{ClientMessage, Hello, PROTOCOL_VERSION, Resume, SessionId},
