@@ -13,7 +13,9 @@ use std::{
 
 use imbolc_net::{
     Dispatcher, Event, NetworkState, SessionEvent,
-    dispatcher::{ConnectionError, DispatchError, Events, Identity, MockDispatcher, Status},
+    dispatcher::{
+        ConnectionError, DispatchError, Events, HostTrust, Identity, MockDispatcher, Status,
+    },
     model::{InstrumentId, Model},
     protocol::{ClientId, OwnerInfo, PrivilegeLevel, Refusal, SessionId},
     studio::{
@@ -202,7 +204,7 @@ fn ben() -> OwnerInfo {
 }
 
 fn connected() -> Status {
-    Status::Connected { round_trip: None, heard: Instant::now() }
+    Status::Connected { round_trip: None, heard: Instant::now(), trust: HostTrust::Verified }
 }
 
 /// A key sends exactly one action, and the result is drawn.

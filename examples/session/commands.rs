@@ -4,7 +4,7 @@ use std::{str::FromStr, sync::Arc, time::Duration};
 
 use imbolc_net::{
     Dispatcher,
-    dispatcher::DispatchError,
+    dispatcher::{DispatchError, HostCommand},
     model::InstrumentId,
     studio::{
         FilterSetting, InstrumentAction, InstrumentSetting, Name, NetworkAction, Note,
@@ -18,7 +18,8 @@ use imbolc_net::{
 };
 
 use crate::{
-    news::{News, Step, say},
+    host_words::{self, HOST_HELP},
+    news::{News, Step, happens, say},
     show, words,
 };
 
@@ -41,7 +42,8 @@ projects                    list the saved projects and the unsaved work that wa
 show  who  status           print the studio, the participants, the connection
 wait SECONDS                print events for this long
 wait show|who|status TEXT   … until the output has TEXT (`wait 5 show TEXT`: at most 5 s)
-quit                        leave";
+quit                        leave
+On a host also:";
 
 /// How long to wait for an answer to a request.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -75,10 +77,13 @@ pub async fn run_line(
     match *words {
         [] => {}
         [comment, ..] if comment.starts_with('#') => {}
-        ["help"] => say(HELP),
+        ["help"] => {
+            say(HELP);
+            say(HOST_HELP);
+        }
         ["quit"] => return Ok(Then::Quit),
         ["show"] => say(show::studio(&**studio)),
-        ["who"] => say(show::participants(&**studio)),
+        ["people" | "who"] => say(show::participants(&**studio)),
         ["status"] => say(show::status(&**studio)),
         ["wait", ref what @ ..] => wait(what, studio, news).await?,
         ["own", ids] => own(&parse_ids(ids)?, studio, news).await?,
@@ -99,9 +104,21 @@ pub async fn run_line(
             return project(ProjectAction::Recover(project_name(name)?), studio, news).await;
         }
         ["new"] => return project(ProjectAction::New, studio, news).await,
-        ref edit => dispatch(parse_action(edit, &**studio)?, &**studio)?,
+        ref words => match host_words::host_command(words, &studio.state()) {
+            Some(command) => administer(command?, &**studio)?,
+            None => dispatch(parse_action(words, &**studio)?, &**studio)?,
+        },
     }
     Ok(Then::Continue)
+}
+
+fn administer(command: HostCommand, studio: &dyn Dispatcher) -> Result<(), String> {
+    let done = host_words::done_by(&command, &studio.state());
+    or_text(studio.administer(command))?;
+    if let Some(done) = done {
+        happens(done);
+    }
+    Ok(())
 }
 
 fn dispatch(action: NetworkAction, studio: &dyn Dispatcher) -> Result<(), String> {
@@ -301,7 +318,8 @@ fn usage_error(command: &str) -> String {
     // The usage column of the lines that name the command.
     let column = |line: &str| collapse_spaces(&line.chars().take(28).collect::<String>());
     let names = |usage: &String| usage.split(' ').any(|word| word == command);
-    let usages: Vec<_> = HELP.lines().map(column).filter(names).collect();
+    let lines = HELP.lines().chain(HOST_HELP.lines());
+    let usages: Vec<_> = lines.map(column).filter(names).collect();
     if usages.is_empty() {
         format!("unknown command {command}; `help` lists all commands")
     } else {

@@ -12,6 +12,9 @@
 
 mod commands;
 mod ending;
+mod entry_prompt;
+mod host_words;
+mod joining;
 mod log_filter;
 mod news;
 mod question;
@@ -29,23 +32,23 @@ use std::{
 use clap::{Args, Parser, Subcommand};
 use imbolc_net::{
     Dispatcher, Mode,
+    admission::AdmissionPolicy,
     authority::threaded,
-    client::{ClientConfig, JoinOptions},
     dispatcher::{CloseReason, OpenError, Status},
-    installation::{Installation, PlaceFile},
+    installation::Installation,
     model::InstrumentId,
     projects,
-    protocol::framing::Codec,
     server::HostOptions,
     studio::{ProjectNotice, SilentEngine, StudioState},
-    transport::{interface_hint, seen_from_elsewhere, with_port},
+    transport::{interface_hint, seen_from_elsewhere},
     util::log_lines::LogLines,
 };
 use tokio::sync::{Notify, mpsc};
 
 use commands::Then;
 use ending::Ending;
-use news::{MAX_EVENTS, News, complain, happens, short};
+use joining::Joining;
+use news::{MAX_EVENTS, News, complain, happens, say, short};
 
 #[derive(Parser)]
 #[command(
@@ -82,29 +85,41 @@ enum Command {
         #[arg(default_value = "[::]:9999")]
         address: String,
         #[command(flatten)]
+        access: Access,
+        #[command(flatten)]
         identity: Identity,
         #[command(flatten)]
         storage: Storage,
     },
     /// Join the session of a host
-    Join {
-        /// The host: its name or address, and its port unless that is 9999
-        address: String,
+    Join(Joining),
+    /// Forget the hosts with this address, machine, session or key
+    ForgetHost {
+        /// The address, machine, session or key
+        host: String,
         #[command(flatten)]
-        identity: Identity,
-        /// The instruments to request
-        #[arg(long, value_name = "ID,…", value_delimiter = ',')]
-        own: Vec<u32>,
-        /// Request the privilege: control of transport, session settings and mixer
-        #[arg(long)]
-        privilege: bool,
-        /// Where to keep the place in the session, to come back to after a crash
-        #[arg(long, value_name = "DIR")]
-        state_dir: Option<PathBuf>,
-        /// The wire format: `json`, which is readable in a capture, or `postcard`
-        #[arg(long, value_name = "NAME")]
-        codec: Option<Codec>,
+        files: InstallationFiles,
     },
+}
+
+/// Whom a host admits.
+#[derive(Args)]
+struct Access {
+    /// Admit everybody who joins, without a code
+    #[arg(long)]
+    open: bool,
+    /// Treat programs on this machine as any other: a forwarded port looks local
+    #[arg(long)]
+    no_local_exemption: bool,
+    #[command(flatten)]
+    files: InstallationFiles,
+}
+
+#[derive(Args)]
+struct InstallationFiles {
+    /// Where to keep your key, the hosts that you know, and your places after a crash
+    #[arg(long, value_name = "DIR")]
+    state_dir: Option<PathBuf>,
 }
 
 #[derive(Args)]
@@ -176,9 +191,11 @@ enum End {
 
 async fn run(command: Command, ending: &Ending) -> Result<ExitCode, Box<dyn std::error::Error>> {
     let directory = command.project_directory();
-    let (mode, requests) = command.mode()?;
-    let keeps_running = matches!(mode, Mode::Host { .. });
-    let studio = open(mode, directory.as_deref()).await?;
+    if let Command::ForgetHost { host, files } = &command {
+        return forget_host(host, files).map(|()| ExitCode::SUCCESS);
+    }
+    let keeps_running = matches!(command, Command::Host { .. });
+    let (studio, requests) = command.open(directory.as_deref()).await?;
     ending.attend(&studio);
     let mut news = News::new(Arc::clone(&studio));
     let resumed = requests.has_place && !news.place_is_lost();
@@ -341,43 +358,72 @@ impl Command {
             Self::Local { storage, .. } | Self::Host { storage, .. } => {
                 storage.project_dir.clone().or_else(projects::default_directory)
             }
-            Self::Join { .. } => None,
+            Self::Join(_) | Self::ForgetHost { .. } => None,
         }
     }
 
-    /// The dispatcher to open, and what to ask it for.
-    fn mode(self) -> Result<(Mode, JoinRequests), String> {
-        Ok(match self {
-            Self::Local { identity, .. } => {
-                (Mode::Local { name: identity.name }, JoinRequests::default())
+    /// The dispatcher of the command, and what was asked of its host.
+    async fn open(
+        self,
+        directory: Option<&Path>,
+    ) -> Result<(Arc<dyn Dispatcher>, JoinRequests), Box<dyn std::error::Error>> {
+        let mode = match self {
+            Self::Local { identity, .. } => Mode::Local { name: identity.name },
+            Self::Host { address, access, identity, .. } => {
+                Mode::Host { name: identity.name, address, options: access.host_options()? }
             }
-            Self::Host { address, identity, .. } => {
-                let name = identity.name;
-                let options = HostOptions::default();
-                (Mode::Host { name, address, options }, JoinRequests::default())
+            Self::Join(joining) => {
+                let (studio, requests) = joining.join().await?;
+                return Ok((Arc::new(studio), requests));
             }
-            Self::Join { address, identity, own, privilege, state_dir, codec } => {
-                let address = with_port(&address);
-                let own: Vec<_> = own.into_iter().map(InstrumentId).collect();
-                let directory = state_dir
-                    .or_else(Installation::default_directory)
-                    .ok_or("no home directory: set a directory with --state-dir")?;
-                let place = PlaceFile::claim(&directory, &address, &identity.name)
-                    .map_err(|error| format!("cannot use {}: {error}", directory.display()))?;
-                let has_place = place.load().is_some_and(|saved| saved.session.is_some());
-                let options = JoinOptions {
-                    name: identity.name,
-                    own: own.clone(),
-                    privilege,
-                    place: Some(place),
-                    config: match codec {
-                        Some(codec) => ClientConfig::default().speaking(codec),
-                        None => ClientConfig::default(),
-                    },
-                };
-                (Mode::Remote { address, options }, JoinRequests { own, privilege, has_place })
-            }
+            Self::ForgetHost { .. } => return Err("this opens no session".into()),
+        };
+        Ok((open(mode, directory).await?, JoinRequests::default()))
+    }
+}
+
+impl Access {
+    fn host_options(&self) -> Result<HostOptions, String> {
+        Ok(HostOptions {
+            admission: match (self.open, io::stdin().is_terminal()) {
+                (true, _) => AdmissionPolicy::Open,
+                (false, true) => AdmissionPolicy::Ask,
+                // Nobody can answer.
+                (false, false) => AdmissionPolicy::Code,
+            },
+            local_exemption: !self.no_local_exemption,
+            installation: Some(self.files.installation()?),
+            ..HostOptions::default()
         })
+    }
+}
+
+impl InstallationFiles {
+    fn directory(&self) -> Result<PathBuf, String> {
+        let directory = self.state_dir.clone().or_else(Installation::default_directory);
+        directory.ok_or_else(|| "no home directory: set a directory with --state-dir".into())
+    }
+
+    /// What is amiss with the files is said once.
+    fn installation(&self) -> Result<Installation, String> {
+        let installation =
+            Installation::open(&self.directory()?).map_err(|error| error.to_string())?;
+        if let Some(notice) = installation.notice() {
+            complain(notice);
+        }
+        Ok(installation)
+    }
+}
+
+/// Forgets hosts, and says how many.
+fn forget_host(host: &str, files: &InstallationFiles) -> Result<(), Box<dyn std::error::Error>> {
+    match files.installation()?.forget_host(host)? {
+        0 => Err(format!("no host is known as {host}").into()),
+        count => {
+            let hosts = if count == 1 { "1 host is" } else { &*format!("{count} hosts are") };
+            say(format_args!("{hosts} forgotten"));
+            Ok(())
+        }
     }
 }
 
@@ -402,6 +448,9 @@ fn greet(studio: &dyn Dispatcher, resumed: bool) {
             let hint = interface_hint(there).map_or_else(String::new, |hint| format!(", {hint}"));
             happens(format_args!("others join with: session join {there}{hint}"));
         }
+    }
+    if let Some(admission) = studio.admission() {
+        happens(host_words::code_line(&admission));
     }
     if let ProjectNotice::Kept(name) = &state.model.projects.notice {
         happens(words::left_behind(name));

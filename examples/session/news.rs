@@ -12,7 +12,7 @@ use imbolc_net::{
     Dispatcher, Event, NetworkState, SessionEvent,
     dispatcher::{CloseReason, Events, Status},
     model::InstrumentId,
-    protocol::{OwnerInfo, SessionId},
+    protocol::{OwnerInfo, Role, SessionId},
     studio::Studio,
     sync::PlaceLoss,
     sync::UndoReport,
@@ -20,7 +20,10 @@ use imbolc_net::{
 };
 use tokio::time::timeout;
 
-use crate::words::{self, Change};
+use crate::{
+    host_words::{self, AdmissionLine, AdmissionNews},
+    words::{self, Change},
+};
 
 /// Undo or redo.
 #[derive(Clone, Copy)]
@@ -47,6 +50,7 @@ pub struct News {
     steps: VecDeque<(Step, String)>,
     /// Requests denied since the last command that requests something.
     pub denied: usize,
+    admission: AdmissionNews,
     /// Why the session ended.
     pub ended: Option<CloseReason>,
 }
@@ -64,6 +68,7 @@ impl News {
             connected: !matches!(studio.status(), Status::Reconnecting { .. }),
             steps: VecDeque::new(),
             denied: 0,
+            admission: AdmissionNews::new(studio.admission()),
             ended: None,
             first: events.try_next(),
             events,
@@ -114,11 +119,24 @@ impl News {
     }
 
     fn print(&mut self, event: Event) {
+        match self.admission.update(self.studio.admission(), "`code`") {
+            Some(AdmissionLine::NewCode(line)) => happens(line),
+            Some(AdmissionLine::Paused(line)) => complain(line),
+            None => {}
+        }
         match event {
             Event::Session(event) => self.print_session_event(event),
             Event::Changed(_) => self.print_changes(),
             Event::Status(status) => self.print_status(status),
             Event::Notice(notice) => happens(format_args!("{notice}")),
+            Event::WantsToJoin(request) => {
+                let name = request.name.as_deref().unwrap_or("NAME");
+                happens(format_args!(
+                    "{}: the words are {}; `admit {name}` lets it in",
+                    host_words::request_line(&request),
+                    request.words.join(" ")
+                ));
+            }
             Event::Fault(text) => happens(format_args!("{text}")),
             Event::Missed(count) => happens(format_args!("{count} events were missed")),
             _ => {}
@@ -164,6 +182,16 @@ impl News {
                 happens(format_args!("{name} {verb} the privilege"));
             }
             SessionEvent::Privilege { holder: None } => happens("the privilege is free"),
+            SessionEvent::RoleChanged { participant, role } => {
+                let role = match role {
+                    Role::Viewer => "viewer",
+                    Role::Player => "player",
+                };
+                match is_other(&participant) {
+                    true => happens(format_args!("{participant} is a {role} now")),
+                    false => happens(format_args!("you are a {role} now")),
+                }
+            }
             SessionEvent::PrivilegeRequested { by } => {
                 happens(format_args!("{by} asks for the privilege: `yield` gives it up"));
             }

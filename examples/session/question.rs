@@ -6,6 +6,8 @@ use imbolc_net::{
     studio::{ProjectName, UnsavedMark},
 };
 
+use crate::host_words;
+
 /// What a command line loses, if it loses anything.
 pub fn loss(line: &str, studio: &dyn Dispatcher) -> Option<String> {
     let state = studio.state();
@@ -22,6 +24,10 @@ pub fn loss(line: &str, studio: &dyn Dispatcher) -> Option<String> {
             }
             _ => None,
         },
+        ref words if let Some(Ok(command)) = host_words::host_command(words, &state) => {
+            // Elsewhere than on a host it is refused.
+            host_words::taken_by(&command, &state).filter(|_| studio.admission().is_some())
+        }
         // Without the privilege it is refused.
         _ if !state.roster.may_lead(studio.identity().client_id) => None,
         ["new"] | ["load" | "recover", _, ..] => {

@@ -2,7 +2,7 @@
 
 use imbolc_net::{Dispatcher, protocol::Presence, util::text::padded};
 
-use crate::{news::short, words};
+use crate::{host_words, news::short, words};
 
 /// The studio: transport, settings and instruments.
 pub fn studio(studio: &dyn Dispatcher) -> String {
@@ -70,6 +70,12 @@ pub fn participants(studio: &dyn Dispatcher) -> String {
         }
         if matches!(participant.presence, Presence::Away { .. }) {
             about += ", is away";
+        }
+        if let Some(mark) = host_words::mark_of(id, participant) {
+            about = format!("{about}, {mark}");
+        }
+        if let Some(key) = host_words::short_key(participant) {
+            about = format!("{about}, key {key}");
         }
         let mark = if id == me { '>' } else { ' ' };
         format!("{mark} {:>3}  {} {about}", id.0, padded(&participant.name, 15))

@@ -25,19 +25,23 @@ use crate::{
         framing::{self, Codec, Format},
         limits,
     },
-    transport::{Connector, Frames, Reader, Writer},
+    transport::{ChannelReader, ChannelWriter, Connector, Frames, Reader, Writer},
 };
 
 /// The largest number of messages in one write.
 const MAX_WRITE_BATCH: usize = 256;
+
+/// The most bytes in one write. An encrypted writer takes all of them at once, and takes
+/// the next when these are sent: so progress shows after so many. 4 KiB.
+const WRITE_PART: usize = 4 * 1024;
 
 /// How long the host has to answer the goodbye. 1 s, because a UI waits for it.
 const GOODBYE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A connection whose handshake is complete.
 pub(super) struct ClientConnection<C: Connector> {
-    pub(super) frames: Frames<HeardReader<C::Reader>>,
-    pub(super) writer: C::Writer,
+    pub(super) frames: Frames<ChannelReader<HeardReader<C::Reader>>>,
+    pub(super) writer: ChannelWriter<C::Writer>,
     pub(super) format: Format,
 }
 
@@ -250,7 +254,8 @@ async fn write_within<W: Writer>(
 ) -> Result<(), ConnectionError> {
     let silent = |_| ConnectionError::Silent(limit);
     while !bytes.is_empty() {
-        let written = timeout(limit, writer.write(bytes)).await.map_err(silent)??;
+        let part = &bytes[..bytes.len().min(WRITE_PART)];
+        let written = timeout(limit, writer.write(part)).await.map_err(silent)??;
         if written == 0 {
             return Err(io::Error::from(io::ErrorKind::WriteZero).into());
         }

@@ -1,12 +1,13 @@
-//! The client's side of the handshake: connects, sends the `Hello`, and checks the
+//! The client's side of the handshake: connects, enters, sends the `Hello`, and checks the
 //! reply. Knows nothing of what follows.
 
 use std::time::Duration;
 
 use super::{
     client_connection::{ClientConnection, encode_own, write_flushed},
+    client_entry::ClientEntry,
     frame_receiver::{PayloadFormat, receive_message},
-    last_heard::LastHeard,
+    last_heard::{HeardReader, LastHeard},
 };
 use crate::{
     dispatcher::ConnectionError,
@@ -16,7 +17,7 @@ use crate::{
         framing::{Codec, Compression, Format},
         limits,
     },
-    transport::{Connector, Frames},
+    transport::{ChannelReader, ChannelWriter, Connector, Frames},
     util::{text::shortened, time::Timestamp},
 };
 
@@ -55,14 +56,31 @@ pub(super) struct Handshake<M: Model, C: Connector> {
 /// Connects and performs the handshake. What arrives counts as `heard`.
 ///
 /// # Errors
-/// If the host cannot be reached, rejects `hello`, or answers what was not asked.
+/// If the host cannot be reached, is not believed, is silent for `limit`, rejects `hello`,
+/// or answers what was not asked.
 pub(super) async fn perform_handshake<M: Model, C: Connector>(
     connector: &C,
+    entry: &mut ClientEntry,
     heard: &LastHeard,
+    limit: Duration,
     hello: Hello,
 ) -> Result<Handshake<M, C>, ConnectionError> {
-    let (reader, mut writer, _) = connector.connect().await?;
-    let mut frames = Frames::new(heard.listen(reader), limits::SERVER_FRAME);
+    let connecting = heard.within(limit, connector.connect()).await;
+    let (reader, writer, peer) = connecting.ok_or(ConnectionError::Timeout)??;
+    let reader = ChannelReader::new(heard.listen(reader));
+    let mut frames = Frames::new(reader, limits::HELLO_FRAME);
+    let mut writer = ChannelWriter::new(writer);
+    entry.enter(&mut frames, &mut writer, peer).await?;
+    let greeting = greet(frames, writer, hello);
+    heard.within(limit, greeting).await.ok_or(ConnectionError::Timeout)?
+}
+
+/// Sends `hello`, and awaits the answer.
+async fn greet<M: Model, C: Connector>(
+    mut frames: Frames<ChannelReader<HeardReader<C::Reader>>>,
+    mut writer: ChannelWriter<C::Writer>,
+    hello: Hello,
+) -> Result<Handshake<M, C>, ConnectionError> {
     let mut buffer = Vec::new();
     let expected =
         PayloadFormat { codec: None, compression: Compression::agree(&hello.compression) };
@@ -88,6 +106,7 @@ pub(super) async fn perform_handshake<M: Model, C: Connector>(
         }
         (Err(ConnectionError::Closed), Err(error)) | (Err(error), _) => return Err(error),
     };
+    writer.admit();
     Ok(Handshake { connection: ClientConnection { frames, writer, format }, reply })
 }
 

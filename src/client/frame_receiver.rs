@@ -11,6 +11,7 @@ use crate::{
         framing::{self, Codec, Compression, Format},
         limits,
     },
+    security::ChannelError,
     transport::{Frames, Reader},
     util::io::describe,
 };
@@ -53,9 +54,6 @@ pub(super) async fn receive_within<M: Model, R: Reader>(
         }
         Ok(Some(payload)) => payload,
         Ok(None) => return Err(ConnectionError::Closed),
-        Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-            return Err(ConnectionError::Malformed(describe(&error)));
-        }
         Err(error) => return Err(error.into()),
     };
     let expanded = match format.compression {
@@ -81,6 +79,11 @@ pub(super) async fn receive_within<M: Model, R: Reader>(
 
 impl From<io::Error> for ConnectionError {
     fn from(error: io::Error) -> Self {
-        Self::Network(describe(&error))
+        let inner = error.get_ref();
+        match inner.and_then(|inner| inner.downcast_ref::<ChannelError>()) {
+            Some(failure) => Self::Channel(*failure),
+            None if error.kind() == io::ErrorKind::InvalidData => Self::Malformed(describe(&error)),
+            None => Self::Network(describe(&error)),
+        }
     }
 }

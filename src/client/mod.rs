@@ -7,6 +7,7 @@
 
 mod client_config;
 mod client_connection;
+mod client_entry;
 mod client_handshake;
 mod frame_receiver;
 mod join_options;
@@ -18,5 +19,6 @@ mod remote_dispatcher;
 mod shared;
 
 pub use client_config::ClientConfig;
+pub use client_entry::WordsPrompt;
 pub use join_options::JoinOptions;
 pub use remote_dispatcher::RemoteDispatcher;

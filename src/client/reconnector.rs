@@ -13,16 +13,19 @@ use tracing::{debug, info};
 use super::{
     JoinOptions,
     client_connection::{ClientConnection, Disconnect},
+    client_entry::ClientEntry,
     client_handshake::{Handshake, HandshakeReply, perform_handshake},
     last_heard::LastHeard,
     ownership_requests::{MAX_OWNERSHIP_BATCH, ownership_batches},
     shared::{MirrorState, SessionIdentity, Shared},
 };
 use crate::{
-    dispatcher::{CloseReason, ConnectionError, DispatchError, EVENT_BACKLOG, Event, Status},
+    dispatcher::{
+        CloseReason, ConnectionError, DispatchError, EVENT_BACKLOG, Event, HostTrust, Status,
+    },
     installation::{PlaceKeeper, SavedPlace},
     model::Model,
-    protocol::{ClientMessage, Hello, PROTOCOL_VERSION, Resume, Role, SessionId},
+    protocol::{ClientMessage, Hello, PROTOCOL_VERSION, Resume, SessionId},
     sync::{SessionEvent, mirror::Mirror},
     transport::Connector,
 };
@@ -32,6 +35,7 @@ pub(super) struct Reconnector<C> {
     connector: C,
     /// Updated when the client joins again, so that it asks for what it had.
     options: JoinOptions,
+    entry: ClientEntry,
     keeper: PlaceKeeper,
     /// What the keeper was given last.
     place: SavedPlace,
@@ -41,14 +45,17 @@ pub(super) struct Reconnector<C> {
 }
 
 impl<C: Connector> Reconnector<C> {
-    /// Reads the saved place; without one, this is a new instance.
+    /// Reads the saved place; without one, this is a new instance. `address` is the label
+    /// of the host; with `None` it is the address of the peer.
     ///
     /// # Errors
     /// If the operating system has no random bytes.
     pub(super) async fn new(
         connector: C,
+        address: Option<&str>,
         mut options: JoinOptions,
     ) -> Result<Self, ConnectionError> {
+        let entry = ClientEntry::new(&mut options, address)?;
         let keeper = PlaceKeeper::new(options.place.take());
         let place = match keeper.load().await {
             Some(place) => place,
@@ -56,16 +63,33 @@ impl<C: Connector> Reconnector<C> {
                 .map_err(|error| ConnectionError::Internal(error.to_string()))?,
         };
         let (heard, resume_window) = (LastHeard::now(), Duration::ZERO);
-        Ok(Self { connector, options, keeper, place, heard, resume_window })
+        Ok(Self { connector, options, entry, keeper, place, heard, resume_window })
     }
 
     pub(super) fn heard(&self) -> LastHeard {
         self.heard.clone()
     }
 
-    /// Connects for the first time: resumes the saved place, or joins. Returns the session
-    /// whose place is gone, too.
+    /// What is known of the host.
+    pub(super) const fn trust(&self) -> HostTrust {
+        self.entry.trust()
+    }
+
+    /// Connects for the first time. If the host asks for the code, connects once more to
+    /// show it. Returns the session whose place is gone, too.
     pub(super) async fn first_handshake<M: Model>(
+        &mut self,
+    ) -> Result<(Handshake<M, C>, Option<SessionId>), ConnectionError> {
+        let joined = match self.first_attempt().await {
+            Err(refusal) if self.entry.can_prove(&refusal) => self.first_attempt().await,
+            other => other,
+        }?;
+        self.entry.admitted().await;
+        Ok(joined)
+    }
+
+    /// Resumes the saved place, or joins.
+    async fn first_attempt<M: Model>(
         &mut self,
     ) -> Result<(Handshake<M, C>, Option<SessionId>), ConnectionError> {
         let Some(session) = self.place.session else {
@@ -104,8 +128,7 @@ impl<C: Connector> Reconnector<C> {
         }
     }
 
-    /// Connects and performs the handshake, unless the host is silent for the connect
-    /// timeout.
+    /// Connects and performs the handshake.
     async fn handshake<M: Model>(
         &mut self,
         resume: Option<Resume>,
@@ -126,14 +149,11 @@ impl<C: Connector> Reconnector<C> {
             resume,
             attempt: self.place.attempt,
             checks_digests: true,
-            role: Role::Player,
+            role: self.options.role,
             instance: Some(self.place.instance),
         };
-        let handshake = perform_handshake(&self.connector, &self.heard, hello);
-        self.heard
-            .within(config.connect_timeout, handshake)
-            .await
-            .ok_or(ConnectionError::Timeout)?
+        let Self { connector, entry, heard, .. } = self;
+        perform_handshake(connector, entry, heard, config.connect_timeout, hello).await
     }
 
     /// The mirror that a dispatcher starts with.

@@ -59,7 +59,7 @@ impl<M: Model> RemoteDispatcher<M> {
         options.config.check()?;
         checked_name(&options.name).map_err(OpenError::Name)?;
         let connector = TcpConnector { address: address.into() };
-        Self::join(connector, options)
+        Self::join_at(connector, Some(address), options)
             .await
             .map_err(|reason| OpenError::Join { address: address.into(), reason })
     }
@@ -78,9 +78,17 @@ impl<M: Model> RemoteDispatcher<M> {
         connector: C,
         options: JoinOptions,
     ) -> Result<Self, ConnectionError> {
+        Self::join_at(connector, None, options).await
+    }
+
+    async fn join_at<C: Connector>(
+        connector: C,
+        address: Option<&str>,
+        options: JoinOptions,
+    ) -> Result<Self, ConnectionError> {
         options.config.check()?;
         checked_name(&options.name).map_err(ConnectionError::Host)?;
-        let mut reconnector = Reconnector::new(connector, options).await?;
+        let mut reconnector = Reconnector::new(connector, address, options).await?;
         let (handshake, lost_place) = reconnector.first_handshake::<M>().await?;
         let clock = Clock::runtime();
         let session_clock = handshake.reply.clock();
@@ -99,8 +107,8 @@ impl<M: Model> RemoteDispatcher<M> {
         info!(client = %mirror.client(), %session, "joined");
 
         let session_clock = session_clock + (clock.now() - received);
-        let shared =
-            Arc::new(Shared::new(mirror, reconnector.heard(), join_events, clock, session_clock));
+        let host = (reconnector.heard(), reconnector.trust());
+        let shared = Arc::new(Shared::new(mirror, host, join_events, clock, session_clock));
         let stop = CancellationToken::new();
         let mut task = tokio::spawn({
             let shared = Arc::clone(&shared);

@@ -17,7 +17,9 @@ use tracing::warn;
 
 use super::last_heard::LastHeard;
 use crate::{
-    dispatcher::{Clock, CloseReason, DispatchError, EVENT_BACKLOG, Event, Events, Status},
+    dispatcher::{
+        Clock, CloseReason, DispatchError, EVENT_BACKLOG, Event, Events, HostTrust, Status,
+    },
     model::{DirtyFlags, Model},
     protocol::{ActionNumber, ClientId, NetworkState, SessionId},
     sync::{
@@ -36,6 +38,8 @@ pub(super) struct Shared<M: Model> {
     pub(super) metering: SnapshotCell<M::Metering>,
     status: SnapshotCell<Status>,
     heard: LastHeard,
+    /// The same in each connection.
+    trust: HostTrust,
     events: broadcast::Sender<Event<M>>,
     /// What each subscriber gets first. Locked while the client rejoins.
     join_events: FairMutex<Vec<SessionEvent<M>>>,
@@ -82,7 +86,7 @@ impl<M: Model> Shared<M> {
     /// `session_clock` is the session's time now.
     pub(super) fn new(
         mirror: Mirror<M>,
-        heard: LastHeard,
+        (heard, trust): (LastHeard, HostTrust),
         join_events: Vec<SessionEvent<M>>,
         clock: Clock,
         session_clock: Timestamp,
@@ -93,8 +97,9 @@ impl<M: Model> Shared<M> {
             identity: SnapshotCell::new(SessionIdentity::of(&mirror)),
             state: FairMutex::new(MirrorState { mirror, waiting: HashMap::new() }),
             metering: SnapshotCell::new(Arc::default()),
-            status: SnapshotCell::new(Arc::new(connected(None, &heard))),
+            status: SnapshotCell::new(Arc::new(connected(None, &heard, trust))),
             heard,
+            trust,
             events: broadcast::Sender::new(EVENT_BACKLOG),
             join_events: FairMutex::new(join_events),
             clock_offset: AtomicI64::new(clock_offset(session_clock, clock.now())),
@@ -233,19 +238,20 @@ impl<M: Model> Shared<M> {
 
     pub(super) fn status(&self) -> Status {
         match self.status.peek(Status::clone) {
-            Status::Connected { round_trip, .. } => connected(round_trip, &self.heard),
+            Status::Connected { round_trip, .. } => connected(round_trip, &self.heard, self.trust),
             other => other,
         }
     }
 
     /// The connection is complete.
     pub(super) fn set_connected(&self) {
-        self.set_status(connected(None, &self.heard));
+        self.set_status(connected(None, &self.heard, self.trust));
     }
 
     /// Publishes a measured round trip, without an event.
     pub(super) fn set_round_trip(&self, round_trip: Duration) {
-        self.status.publish(Arc::new(connected(Some(round_trip), &self.heard)));
+        let status = connected(Some(round_trip), &self.heard, self.trust);
+        self.status.publish(Arc::new(status));
     }
 
     pub(super) fn set_status(&self, status: Status) {
@@ -265,8 +271,8 @@ impl<M: Model> Shared<M> {
     }
 }
 
-fn connected(round_trip: Option<Duration>, heard: &LastHeard) -> Status {
-    Status::Connected { round_trip, heard: heard.last().into_std() }
+fn connected(round_trip: Option<Duration>, heard: &LastHeard, trust: HostTrust) -> Status {
+    Status::Connected { round_trip, heard: heard.last().into_std(), trust }
 }
 
 /// `session` minus `own`, in microseconds.

@@ -25,7 +25,7 @@ pub use self::{
     error::{CloseError, DispatchError, OpenError},
     event::Event,
     host_command::HostCommand,
-    status::{CloseReason, ConnectionError, Identity, Status},
+    status::{CloseReason, ConnectionError, HostTrust, Identity, Status},
 };
 #[cfg(feature = "mock")]
 pub use mock::MockDispatcher;

@@ -10,7 +10,10 @@ use std::{
 
 use crate::{
     model::InstrumentId,
-    protocol::{ClientId, PrivilegeLevel, ProtocolError, ReconnectRefusal, SessionId},
+    protocol::{
+        ClientId, EntryRefusal, PrivilegeLevel, ProtocolError, ReconnectRefusal, SessionId,
+    },
+    security::{ChannelError, Entry, PublicKey},
     util::option::OptionError,
 };
 
@@ -30,6 +33,8 @@ pub enum Status {
         round_trip: Option<Duration>,
         /// When the last byte from the host arrived.
         heard: Instant,
+        /// What is known of the host.
+        trust: HostTrust,
     },
     /// The connection was lost, and the client tries to reconnect. The snapshot shows
     /// only your own further edits, which are sent when the connection returns.
@@ -49,6 +54,30 @@ pub enum Status {
         /// The reason.
         reason: CloseReason,
     },
+}
+
+/// What a client knows of its host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HostTrust {
+    /// The connection is not encrypted: it stays within this process, or the client asked
+    /// for that.
+    Plain,
+    /// The connection is encrypted, but the session was opened on purpose, and nothing
+    /// shows that it is the one that the user means.
+    Unverified,
+    /// The host's key was verified by the code or by a person, or the host is on this
+    /// machine.
+    Verified,
+}
+
+impl fmt::Display for HostTrust {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Plain => "plain",
+            Self::Unverified => "unverified",
+            Self::Verified => "verified",
+        })
+    }
 }
 
 impl Status {
@@ -91,12 +120,19 @@ impl fmt::Display for Status {
             Self::Alone => f.write_str("alone"),
             Self::Hosting { address: Some(address) } => write!(f, "hosting at {address}"),
             Self::Hosting { address: None } => f.write_str("hosting"),
-            Self::Connected { heard, .. } if self.is_quiet() => {
-                write!(f, "connected, no word for {} s", heard.elapsed().as_secs())
-            }
-            Self::Connected { round_trip: None, .. } => f.write_str("connected"),
-            Self::Connected { round_trip: Some(time), .. } => {
-                write!(f, "connected, round trip {:.1} ms", time.as_secs_f64() * 1e3)
+            Self::Connected { round_trip, heard, trust } => {
+                f.write_str("connected")?;
+                match round_trip {
+                    _ if self.is_quiet() => {
+                        write!(f, ", no word for {} s", heard.elapsed().as_secs())?;
+                    }
+                    Some(time) => write!(f, ", round trip {:.1} ms", time.as_secs_f64() * 1e3)?,
+                    None => {}
+                }
+                match trust {
+                    HostTrust::Verified => Ok(()),
+                    HostTrust::Plain | HostTrust::Unverified => write!(f, ", {trust}"),
+                }
             }
             Self::Reconnecting { since, reason, attempt, .. } => {
                 write!(f, "reconnecting for {:.1} s: {reason}", since.elapsed().as_secs_f64())?;
@@ -142,21 +178,70 @@ pub enum ConnectionError {
     /// The host refused to resume. The client joins again as a new participant.
     #[error("{0}")]
     ResumeRefused(ReconnectRefusal),
+    /// The host is not known to this computer, so it was told nothing.
+    #[error("this computer does not know the host: type its code{}", or_ask(*entry))]
+    UnknownHost {
+        /// Its key.
+        host: PublicKey,
+        /// How it says that one enters.
+        entry: Entry,
+    },
+    /// The host is not the one that was verified before, so it was told nothing. A code
+    /// verifies it; otherwise the user has to forget the other one.
+    #[error("another computer answers at {label} than before")]
+    OtherHost {
+        /// The session, machine or address at which it answers.
+        label: String,
+        /// Its key.
+        host: PublicKey,
+    },
+    /// The host answers as one that is too old for an encrypted connection. Nothing proves
+    /// that it was the host that answered.
+    #[error("an older host, no encryption")]
+    NoEncryption,
+    /// What somebody at the host's address said in clear, before the connection was
+    /// encrypted. Nothing proves that it was the host.
+    #[error("not verified: {0}")]
+    Unverified(ProtocolError),
+    /// There is no encrypted channel, or no longer.
+    #[error(transparent)]
+    Channel(#[from] ChannelError),
+    /// The host cannot prove that it has the code that was typed. That code is not shown
+    /// to it again.
+    #[error("the host does not have this code: it may be another computer")]
+    HostNotProven,
+    /// The person at this computer has not accepted the words.
+    #[error("the words were not accepted")]
+    WordsDeclined,
     /// This program itself failed, e.g. it could not encode a message. The host has
     /// done nothing wrong.
     #[error("this program has failed: {0}")]
     Internal(String),
 }
 
+/// The second half of what an unknown host asks for.
+const fn or_ask(entry: Entry) -> &'static str {
+    match entry {
+        Entry::Ask => ", or ask to be let in",
+        Entry::Code | Entry::Open => "",
+    }
+}
+
 impl ConnectionError {
     /// Whether another attempt would fail for the same reason.
     #[must_use]
     pub const fn is_final(&self) -> bool {
+        if let Self::Host(ProtocolError::NotAdmitted(refusal)) = self {
+            return !matches!(refusal, EntryRefusal::Busy);
+        }
         matches!(
             self,
             Self::Option(_)
                 | Self::Malformed(_)
                 | Self::Internal(_)
+                | Self::UnknownHost { .. }
+                | Self::HostNotProven
+                | Self::WordsDeclined
                 | Self::Host(
                     ProtocolError::WrongProtocol { .. }
                     // The client would send the same message again after a resume.
@@ -208,7 +293,8 @@ mod tests {
 
     fn connected(silent: u64) -> Status {
         let heard = Instant::now().checked_sub(Duration::from_secs(silent)).unwrap();
-        Status::Connected { round_trip: Some(Duration::from_millis(12)), heard }
+        let round_trip = Some(Duration::from_millis(12));
+        Status::Connected { round_trip, heard, trust: HostTrust::Verified }
     }
 
     #[test]
@@ -219,6 +305,15 @@ mod tests {
         assert_eq!(connected(14).to_string(), "connected, no word for 14 s");
         assert!(connected(3).silent_for().unwrap() >= QUIET);
         assert_eq!(Status::Alone.silent_for(), None);
+    }
+
+    #[test]
+    fn status_says_what_is_not_verified() {
+        let (round_trip, heard) = (None, Instant::now());
+        let status = |trust| Status::Connected { round_trip, heard, trust }.to_string();
+        assert_eq!(status(HostTrust::Plain), "connected, plain");
+        assert_eq!(status(HostTrust::Unverified), "connected, unverified");
+        assert_eq!(status(HostTrust::Verified), "connected");
     }
 
     #[test]
@@ -235,6 +330,8 @@ mod tests {
     #[test]
     fn each_cause_of_a_lost_connection_has_its_own_words() {
         let host = ConnectionError::Host;
+        let not_admitted = |refusal| host(ProtocolError::NotAdmitted(refusal));
+        let key = PublicKey::new([9; 32]).unwrap();
         let refused = ConnectionError::ResumeRefused(ReconnectRefusal::UnknownToken);
         let causes = [
             (ConnectionError::Shutdown, "the host has ended the session", false),
@@ -253,6 +350,48 @@ mod tests {
             ),
             (refused, "the host no longer keeps your place", false),
             (ConnectionError::Internal("a bug".into()), "this program has failed: a bug", true),
+            (ConnectionError::NoEncryption, "an older host, no encryption", false),
+            (
+                ConnectionError::Unverified(ProtocolError::Superseded),
+                "not verified: another program has taken your place",
+                false,
+            ),
+            (
+                ConnectionError::Channel(ChannelError::DoesNotOpen),
+                "a message of the encrypted channel does not open",
+                false,
+            ),
+            (
+                ConnectionError::OtherHost { label: "stage:9999".into(), host: key },
+                "another computer answers at stage:9999 than before",
+                false,
+            ),
+            (
+                ConnectionError::UnknownHost { host: key, entry: Entry::Code },
+                "this computer does not know the host: type its code",
+                true,
+            ),
+            (
+                ConnectionError::UnknownHost { host: key, entry: Entry::Ask },
+                "this computer does not know the host: type its code, or ask to be let in",
+                true,
+            ),
+            (
+                ConnectionError::HostNotProven,
+                "the host does not have this code: it may be another computer",
+                true,
+            ),
+            (ConnectionError::WordsDeclined, "the words were not accepted", true),
+            (
+                not_admitted(EntryRefusal::Busy),
+                "too many are waiting: try again in a minute",
+                false,
+            ),
+            (
+                not_admitted(EntryRefusal::Removed),
+                "the host has removed you from this session",
+                true,
+            ),
             (host(ProtocolError::Superseded), "another program has taken your place", true),
             (
                 host(ProtocolError::Silent { seconds: 15 }),

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{protocol::SessionId, security::PublicKey, transport::with_port, util::text::cleaned};
+use crate::{security::PublicKey, transport::with_port, util::text::cleaned};
 
 /// Characters of a label that are kept.
 const MAX_LABEL: usize = 255;
@@ -10,8 +10,8 @@ const MAX_LABEL: usize = 255;
 /// Where a host was found. Nothing of it is proven.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HostLabels {
-    /// The session, if it is known beforehand.
-    pub session: Option<SessionId>,
+    /// The name of the session, if it was announced.
+    pub session: Option<String>,
     /// The name of the machine, if it was announced.
     pub machine: Option<String>,
     /// The address with its port, as the user gave it or as it was announced.
@@ -19,11 +19,12 @@ pub struct HostLabels {
 }
 
 /// A key that was verified.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct KnownHost {
     key: PublicKey,
-    session: Option<SessionId>,
+    /// `None` if another key was verified under this name since.
+    session: Option<String>,
     machine: Option<String>,
     /// `None` if another key was verified there since.
     address: Option<String>,
@@ -34,10 +35,13 @@ pub(super) struct KnownHost {
 impl HostLabels {
     /// The labels as they are kept: short and plain.
     pub(super) fn kept(&self) -> Self {
-        let machine = self.machine.as_deref().map(|machine| cleaned(machine, MAX_LABEL));
+        let name = |label: &Option<String>| {
+            let label = cleaned(label.as_deref()?, MAX_LABEL);
+            (!label.is_empty()).then_some(label)
+        };
         Self {
-            session: self.session,
-            machine: machine.filter(|machine| !machine.is_empty()),
+            session: name(&self.session),
+            machine: name(&self.machine),
             address: cleaned(&self.address, MAX_LABEL),
         }
     }
@@ -49,8 +53,8 @@ impl KnownHost {
         Self { key, session, machine, address: Some(address), last_seen }
     }
 
-    fn has_session(&self, session: Option<SessionId>) -> bool {
-        session.is_some() && self.session == session
+    fn has_session(&self, session: Option<&str>) -> bool {
+        equal_names(self.session.as_deref(), session)
     }
 
     fn has_machine(&self, machine: Option<&str>) -> bool {
@@ -74,24 +78,30 @@ pub(super) fn is_pinned(hosts: &[KnownHost], key: PublicKey) -> bool {
 pub(super) fn was_pinned_today(hosts: &[KnownHost], new: &KnownHost) -> bool {
     const DAY: u64 = 24 * 60 * 60;
     hosts.iter().any(|host| {
-        let KnownHost { key, session, machine, address, last_seen } = host;
-        (*key, *session, machine, address) == (new.key, new.session, &new.machine, &new.address)
-            && last_seen.abs_diff(new.last_seen) < DAY
+        let last_seen = host.last_seen;
+        KnownHost { last_seen, ..new.clone() } == *host && last_seen.abs_diff(new.last_seen) < DAY
     })
 }
 
-/// The key under the first of the labels that is known: the session, the machine, the
-/// address.
-pub(super) fn pinned_under(hosts: &[KnownHost], labels: &HostLabels) -> Option<PublicKey> {
-    let by_session = hosts.iter().find(|host| host.has_session(labels.session));
-    let by_machine = || hosts.iter().find(|host| host.has_machine(labels.machine.as_deref()));
-    let by_address = || hosts.iter().find(|host| host.has_address(Some(&labels.address)));
-    by_session.or_else(by_machine).or_else(by_address).map(|host| host.key)
+/// The first of the labels that is known, with the key under it: the session, the machine,
+/// the address.
+pub(super) fn pinned_under(
+    hosts: &[KnownHost],
+    labels: &HostLabels,
+) -> Option<(PublicKey, String)> {
+    let HostLabels { session, machine, address } = labels;
+    let find = |label: Option<&str>, has: fn(&KnownHost, Option<&str>) -> bool| {
+        let host = hosts.iter().find(|host| has(host, label))?;
+        Some((host.key, label?.to_owned()))
+    };
+    find(session.as_deref(), KnownHost::has_session)
+        .or_else(|| find(machine.as_deref(), KnownHost::has_machine))
+        .or_else(|| find(Some(address), KnownHost::has_address))
 }
 
-/// Adds `new`, in place of what is known of its key and of other keys of its session or
-/// machine. Another key at its address loses the address only: in another network it is
-/// given to another machine.
+/// Adds `new`, in place of what is known of its key and of other keys of its machine.
+/// Another key of its session or at its address loses this label only: others use the same
+/// name, and in another network the address is given to another machine.
 pub(super) fn pin(hosts: &mut Vec<KnownHost>, mut new: KnownHost) {
     if let Some(at) = hosts.iter().position(|host| host.key == new.key) {
         let known = hosts.remove(at);
@@ -99,8 +109,11 @@ pub(super) fn pin(hosts: &mut Vec<KnownHost>, mut new: KnownHost) {
         new.machine = new.machine.or(known.machine);
     }
     hosts.retain_mut(|host| {
-        if host.has_session(new.session) || host.has_machine(new.machine.as_deref()) {
+        if host.has_machine(new.machine.as_deref()) {
             return false;
+        }
+        if host.has_session(new.session.as_deref()) {
+            host.session = None;
         }
         if host.has_address(new.address.as_deref()) {
             host.address = None;
@@ -114,12 +127,12 @@ pub(super) fn pin(hosts: &mut Vec<KnownHost>, mut new: KnownHost) {
 /// session, or the key itself. Returns how many there were.
 pub(super) fn forget_label(hosts: &mut Vec<KnownHost>, label: &str) -> usize {
     let (before, name, address) = (hosts.len(), label.trim(), with_port(label.trim()));
-    let (session, key) = (SessionId::parse(name), PublicKey::parse(name));
+    let key = PublicKey::parse(name);
     hosts.retain(|host| {
         let is_named = host.has_machine(Some(name))
             || host.has_address(Some(name))
             || host.has_address(Some(&address))
-            || host.has_session(session)
+            || host.has_session(Some(name))
             || key == Some(host.key);
         !is_named
     });

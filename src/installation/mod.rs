@@ -17,7 +17,7 @@ mod private_files;
 mod tests;
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeSet, VecDeque},
     fmt, io,
     path::{Path, PathBuf},
     sync::Arc,
@@ -26,6 +26,7 @@ use std::{
 
 use kept_list::KeptList;
 use known_hosts::KnownHost;
+use parking_lot::Mutex;
 pub(crate) use place_keeper::PlaceKeeper;
 pub use {
     known_hosts::HostLabels,
@@ -35,7 +36,7 @@ pub use {
 use crate::{
     admission::KnownParticipant,
     protocol::limits,
-    security::{PrivateKey, PublicKey},
+    security::{JoinCode, PrivateKey, PublicKey},
     util::text::cleaned,
 };
 
@@ -55,7 +56,12 @@ struct Inner {
     hosts: KeptList<KnownHost>,
     participants: KeptList<KnownParticipant>,
     notice: Option<String>,
+    /// In memory only.
+    spent: Mutex<VecDeque<(JoinCode, PublicKey)>>,
 }
+
+/// How many codes are known to be spent.
+const MAX_SPENT: usize = 1024;
 
 impl Installation {
     /// The installation whose files are in `directory`, which is created if it does not
@@ -89,6 +95,7 @@ impl Installation {
             hosts,
             participants,
             notice: (!notices.is_empty()).then(|| notices.join("; ")),
+            spent: Mutex::default(),
         })))
     }
 
@@ -105,6 +112,7 @@ impl Installation {
             hosts: KeptList::in_memory(),
             participants: KeptList::in_memory(),
             notice: None,
+            spent: Mutex::default(),
         })))
     }
 
@@ -144,15 +152,15 @@ impl Installation {
         self.0.hosts.peek(|hosts| known_hosts::is_pinned(hosts, host))
     }
 
-    /// The verified key of the host that had one of these labels last: the session, else
-    /// the machine, else the address.
+    /// The verified key of the host that had one of these labels last, and this label: the
+    /// session, else the machine, else the address.
     #[must_use]
-    pub fn pinned_under(&self, labels: &HostLabels) -> Option<PublicKey> {
+    pub fn pinned_under(&self, labels: &HostLabels) -> Option<(PublicKey, String)> {
         self.0.hosts.peek(|hosts| known_hosts::pinned_under(hosts, &labels.kept()))
     }
 
-    /// Keeps the verified key of `host`. Other keys of the same session or machine are
-    /// forgotten; another key at the same address is no longer known by it. Of more than
+    /// Keeps the verified key of `host`. Other keys of the same machine are forgotten;
+    /// another key of the same session or address is no longer known by that. Of more than
     /// 1,024 hosts, those that were seen longest ago are forgotten. Blocks.
     ///
     /// # Errors
@@ -167,7 +175,7 @@ impl Installation {
     }
 
     /// Forgets every host under `label`: an address, with or without its port, the name of
-    /// a machine, the digits of a session or of a key. Returns how many there were. Blocks.
+    /// a machine or session, the digits of a key. Returns how many there were. Blocks.
     ///
     /// # Errors
     /// If the file cannot be written. The change then holds for this program, and is
@@ -177,6 +185,27 @@ impl Installation {
             let label = label.to_owned();
             move |hosts| known_hosts::forget_label(hosts, &label)
         })
+    }
+
+    /// Whether `host` was shown `code` and did not prove that it has it.
+    pub(crate) fn is_spent(&self, code: &JoinCode, host: PublicKey) -> bool {
+        self.0.spent.lock().iter().any(|(spent, to)| *to == host && spent == code)
+    }
+
+    /// Call this before `host` can test a guess of `code`, and [`restore`](Self::restore)
+    /// when it has proven that it has the code. In between the code is spent for it, until
+    /// the program ends. Of more than 1,024 the oldest are forgotten.
+    pub(crate) fn spend(&self, code: JoinCode, host: PublicKey) {
+        let mut spent = self.0.spent.lock();
+        spent.push_back((code, host));
+        if spent.len() > MAX_SPENT {
+            spent.pop_front();
+        }
+    }
+
+    /// The codes that `host` was shown are not spent: it has proven one of them.
+    pub(crate) fn restore(&self, host: PublicKey) {
+        self.0.spent.lock().retain(|(_, to)| *to != host);
     }
 
     /// The participants that this installation admits as a host; those that were seen

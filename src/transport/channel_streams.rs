@@ -15,7 +15,7 @@ use tokio_util::io::poll_read_buf;
 
 use super::{Reader, Writer};
 use crate::security::{
-    Opener, Sealer,
+    ChannelError, Opener, Sealer,
     channel::{CHUNK, EARLY_CHUNK, TAG},
 };
 
@@ -67,7 +67,7 @@ impl<R: Reader> ChannelReader<R> {
     ) -> io::Result<Vec<u8>> {
         let length = usize::from(u16::from_be_bytes(length));
         if length > limit {
-            return Err(io::ErrorKind::InvalidData.into());
+            return Err(invalid(ChannelError::Malformed));
         }
         let mut message = vec![0; length];
         self.read_exact(&mut message).await?;
@@ -99,7 +99,7 @@ impl<R: Reader> ChannelReader<R> {
     fn next_length(&self) -> io::Result<Option<usize>> {
         let Some(length) = self.arrived.first_chunk() else { return Ok(None) };
         let length = usize::from(u16::from_be_bytes(*length));
-        if length > self.limit { Err(io::ErrorKind::InvalidData.into()) } else { Ok(Some(length)) }
+        if length > self.limit { Err(invalid(ChannelError::Malformed)) } else { Ok(Some(length)) }
     }
 }
 
@@ -121,20 +121,24 @@ fn open_arrived<R: Reader>(
         }
         reader.arrived.advance(PREFIX);
         let message = reader.arrived.split_to(length);
-        let failed = |error| io::Error::new(io::ErrorKind::InvalidData, error);
         if fits {
             let opened =
-                opener.open(&message, room.initialize_unfilled_to(plain)).map_err(failed)?;
+                opener.open(&message, room.initialize_unfilled_to(plain)).map_err(invalid)?;
             room.advance(opened);
         } else {
             let mut opened = vec![0; plain];
-            opener.open(&message, &mut opened).map_err(failed)?;
+            opener.open(&message, &mut opened).map_err(invalid)?;
             reader.opened = opened.into();
             hand_out(&mut reader.opened, room);
             break;
         }
     }
     Ok(())
+}
+
+/// A failure of the channel, which its reader finds in the error.
+fn invalid(error: ChannelError) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, error)
 }
 
 fn hand_out(from: &mut impl bytes::Buf, room: &mut ReadBuf<'_>) {

@@ -160,6 +160,7 @@ impl<R: Reader> Frames<R> {
         Ok(payload)
     }
 
+    /// The reader. Bytes in the buffer are not in it any more.
     pub(crate) const fn reader_mut(&mut self) -> &mut R {
         &mut self.reader
     }

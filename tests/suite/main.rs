@@ -5,6 +5,7 @@
 
 mod architecture;
 mod at_once;
+mod attacks;
 mod bounces;
 mod byte_cutter;
 mod cable;
@@ -14,6 +15,7 @@ mod digest;
 #[cfg(feature = "mdns")]
 mod discovery;
 mod documents;
+mod encrypted_python;
 mod engine;
 mod every_action;
 mod every_byte;

@@ -1,6 +1,7 @@
 //! Server and client over an in-memory network with paused time, which runs
 //! minutes of a session in milliseconds.
 
+mod believing;
 mod commit;
 mod connections;
 mod entry;
@@ -15,7 +16,7 @@ mod silence;
 mod slow_links;
 mod strangers;
 mod timing;
-mod visitor;
+pub mod visitor;
 
 use std::time::Duration;
 

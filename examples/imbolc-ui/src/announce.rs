@@ -6,6 +6,7 @@ use std::{fmt, sync::Arc};
 
 use imbolc_net::{
     Dispatcher, Event,
+    admission::AdmissionPolicy,
     discovery::{Advert, DiscoveryConfig, DiscoveryError, DiscoveryServer},
     dispatcher::Status,
     model::DirtyFlags,
@@ -39,6 +40,9 @@ impl Announcement {
         let mut advert = Advert::new(studio.state().model.session.name.as_str())
             .map_err(DiscoveryError::Name)?;
         advert.session_id = Some(studio.identity().session);
+        let admission = studio.admission();
+        advert.secret =
+            admission.is_some_and(|admission| admission.policy != AdmissionPolicy::Open);
         let server = Arc::new(DiscoveryServer::announce(advert, address, config)?);
         let people = tokio::spawn({
             let (server, studio, events) =

@@ -16,7 +16,7 @@ use std::{fmt, sync::Arc, time::Instant};
 use crossterm::event::{KeyCode, KeyEvent};
 use imbolc_net::{
     Dispatcher, Event, SessionEvent,
-    dispatcher::{DispatchError, Status},
+    dispatcher::{DispatchError, HostCommand, Status},
     model::{DirtyFlags, InstrumentId},
     protocol::Refusal,
     studio::{
@@ -33,6 +33,7 @@ pub(crate) use self::layout::{bar_beat_tick, read_place, short_place};
 use self::{join_address::JoinAddress, keyboard::Keyboard, question::Question};
 use crate::{
     describe,
+    host_words::{self, AdmissionLine, AdmissionNews},
     intent::Intent,
     job::Job,
     messages::{MessageLog, Tone},
@@ -84,6 +85,7 @@ pub struct App {
     sound: ServerOptions,
     /// The job in the background.
     job: Option<Job>,
+    admission: AdmissionNews,
     quit_requested: bool,
 }
 
@@ -170,6 +172,7 @@ impl App {
             unsaved: UnsavedWork::default(),
             sound,
             job: None,
+            admission: AdmissionNews::new(studio.admission()),
             quit_requested: false,
             studio,
         }
@@ -200,12 +203,18 @@ impl App {
             Event::Changed(dirty) => *dirty,
             Event::Session(SessionEvent::Resynchronised(_) | SessionEvent::NewSession { .. })
             | Event::Missed(_) => DirtyFlags::ALL,
+            Event::WantsToJoin(_) | Event::Admission => DirtyFlags::ROSTER,
             _ => DirtyFlags::NONE,
         };
         for shown in &mut self.panes {
             shown.dirty = shown.dirty | dirty;
         }
         self.follow(&state.model);
+        match self.admission.update(self.studio.admission(), ":code") {
+            Some(AdmissionLine::NewCode(line)) => self.messages.push(Tone::Good, line),
+            Some(AdmissionLine::Paused(line)) => self.messages.push(Tone::Bad, line),
+            None => {}
+        }
         self.messages.record(event, &state, &self.studio.identity());
     }
 
@@ -463,6 +472,7 @@ impl App {
             Intent::Release(ids) => studio.release_ownership(&ids),
             Intent::RequestPrivilege => studio.request_privilege(),
             Intent::ReleasePrivilege => studio.release_privilege(),
+            Intent::Administer(command) => self.administer(command),
             Intent::Resynchronise => studio.resynchronise(),
             Intent::OpenPalette(text) => {
                 self.palette.open(text);
@@ -481,6 +491,15 @@ impl App {
         if let Err(why) = done {
             self.messages.refuse(describe::dispatch_error_text(&studio.state(), &why));
         }
+    }
+
+    fn administer(&mut self, command: HostCommand) -> Result<(), DispatchError> {
+        let done = host_words::done_by(&command, &self.studio.state());
+        self.studio.administer(command)?;
+        if let Some(done) = done {
+            self.messages.push(Tone::Good, done);
+        }
+        Ok(())
     }
 
     /// Says why actions were not performed.

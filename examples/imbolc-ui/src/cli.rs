@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, ValueEnum};
-use imbolc_net::protocol::framing::Codec;
+use imbolc_net::{protocol::framing::Codec, security::JoinCode};
 
 /// The options of the command line.
 #[derive(Clone, Debug, Parser)]
@@ -19,7 +19,7 @@ Examples:
   imbolc-ui                                    a local session
   imbolc-ui --server --tui                     host, and play
   imbolc-ui --server --session-name 'Friday'   host without a screen
-  imbolc-ui --connect 192.168.1.100            join a session
+  imbolc-ui --connect 192.168.1.100            join a session; it asks for the host's code
   imbolc-ui --connect 192.168.1.100 --own 1,2  ask for instruments 1 and 2
   imbolc-ui --discover                         list the sessions on the LAN
   imbolc-ui --doctor                           find out why there is no sound
@@ -67,6 +67,30 @@ pub struct Arguments {
     #[arg(long, value_name = "ADDR:PORT", default_value = "[::]:9999")]
     pub bind: String,
 
+    /// Admit everybody who joins, without a code; others cannot tell whose session it is
+    #[arg(long, requires = "server")]
+    pub open: bool,
+
+    /// Treat programs on this machine as any other: a forwarded port looks local
+    #[arg(long)]
+    pub no_local_exemption: bool,
+
+    /// The code that the host shows; `IMBOLC_CODE` is not seen in a list of processes
+    #[arg(long, value_name = "123-456", env = "IMBOLC_CODE", hide_env = true, value_parser = parse_code)]
+    pub code: Option<JoinCode>,
+
+    /// As what to join: a `viewer` sees everything and changes nothing
+    #[arg(long, value_name = "ROLE", default_value = "player")]
+    pub join_as: JoinRole,
+
+    /// Do not encrypt, for debugging; only open sessions and this machine admit that
+    #[arg(long)]
+    pub plain: bool,
+
+    /// Forget the hosts with this address, machine, session or key, and end
+    #[arg(long, value_name = "HOST", conflicts_with_all = ["server", "connect", "discover"])]
+    pub forget_host: Option<String>,
+
     /// The network interface for discovery; all interfaces by default
     #[arg(long, value_name = "NAME")]
     pub interface: Option<String>,
@@ -75,7 +99,7 @@ pub struct Arguments {
     #[arg(long, value_name = "DIR")]
     pub project_dir: Option<PathBuf>,
 
-    /// Directory of the resume token, with which you rejoin after a crash
+    /// Directory of your key, the hosts that you know, and your places after a crash
     #[arg(long, value_name = "DIR")]
     pub state_dir: Option<PathBuf>,
 
@@ -104,6 +128,20 @@ pub struct Arguments {
     /// Write a log to this file; the level is set by `RUST_LOG`.
     #[arg(long, value_name = "FILE", help = LOG_HELP)]
     pub log: Option<PathBuf>,
+}
+
+/// What a client may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum JoinRole {
+    /// It sees everything and changes nothing
+    Viewer,
+    /// It plays
+    Player,
+}
+
+/// The code that was typed.
+fn parse_code(typed: &str) -> Result<JoinCode, String> {
+    JoinCode::parse(typed).ok_or_else(|| "a code is six digits, such as 123-456".into())
 }
 
 /// The sound engine.

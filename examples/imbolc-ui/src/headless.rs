@@ -24,6 +24,7 @@ use tokio::time::{Instant, sleep_until};
 use self::commands::{Commands, Then};
 use crate::{
     describe,
+    host_words::{self, AdmissionLine, AdmissionNews},
     messages::{Message, MessageLog},
 };
 
@@ -98,6 +99,7 @@ struct Printer {
     due: Option<Instant>,
     /// Whether the row in which a command is typed is to be left alone.
     typing: bool,
+    admission: AdmissionNews,
 }
 
 impl Printer {
@@ -110,6 +112,7 @@ impl Printer {
             status: String::new(),
             latest: (None, String::new()),
             due: None,
+            admission: AdmissionNews::new(studio.admission()),
             typing: stdout().is_terminal() && !is_dumb,
             studio,
         }
@@ -129,11 +132,14 @@ impl Printer {
                 self.print_line(&format!("announced on the LAN as {name}: imbolc-ui --discover"))?;
             }
         }
+        if let Some(admission) = self.studio.admission() {
+            self.print_line(&host_words::code_line(&admission))?;
+        }
         if let Some(kept) = describe::kept_work(&state.model) {
             self.print_line(&kept)?;
         }
         if takes_commands {
-            self.print_line("commands: save, who, quit, help")?;
+            self.print_line("commands: save, people, quit, help")?;
         }
         self.print_settled()
     }
@@ -141,6 +147,11 @@ impl Printer {
     /// Prints the messages that are new. What merely changes is printed when it has
     /// settled.
     fn print_event(&mut self, event: Event) -> io::Result<()> {
+        if let Some(AdmissionLine::NewCode(line) | AdmissionLine::Paused(line)) =
+            self.admission.update(self.studio.admission(), "“code”")
+        {
+            self.print_line(&line)?;
+        }
         self.messages.record(event, &self.studio.state(), &self.studio.identity());
         let count = self.messages.added() - self.printed;
         if count > 0 {

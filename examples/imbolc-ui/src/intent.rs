@@ -5,6 +5,7 @@
 use std::path::PathBuf;
 
 use imbolc_net::{
+    dispatcher::HostCommand,
     model::InstrumentId,
     studio::{
         Action, ClipboardAction, InstrumentAction, InstrumentSetting, LocalAction, MixerSetting,
@@ -35,6 +36,8 @@ pub enum Intent {
     RequestPrivilege,
     /// Give the privilege up.
     ReleasePrivilege,
+    /// Decide who takes part, which only a host may.
+    Administer(HostCommand),
     /// Fetch the full state again.
     Resynchronise,
     /// Open the command palette with this text.

@@ -19,10 +19,15 @@ pub mod app;
 pub mod cli;
 pub mod describe;
 pub mod ending;
+#[cfg(feature = "net")]
+#[path = "../../session/entry_prompt.rs"]
+pub mod entry_prompt;
 pub mod event_loop;
 pub mod frame;
 #[cfg(feature = "net")]
 pub mod headless;
+#[path = "../../session/host_words.rs"]
+mod host_words;
 pub mod intent;
 pub mod job;
 pub mod keystroke;
@@ -130,11 +135,24 @@ async fn launch(arguments: &Arguments, ending: &Ending) -> Result<ExitCode, Stri
         Start::Serve(mode) => host_headless(arguments, open(arguments, mode).await?, ending).await,
         Start::Render(project) => render(arguments, project).await,
         Start::Doctor => examine(arguments).await,
+        #[cfg(feature = "net")]
+        Start::Forget(host) => forget_host(arguments, &host),
+        #[cfg(feature = "net")]
+        Start::Join(address) => {
+            terminal::probe()?;
+            terminal::say(format_args!("connecting to {address}…"));
+            let installation = mode::installation(arguments)?;
+            let join = async |proof| mode::join(arguments, &installation, &address, proof).await;
+            let studio = tokio::select! {
+                joined = entry_prompt::join_asking(arguments.code.clone(), join) => joined?,
+                _ = event_loop::shutdown_signal() => return Err("interrupted".into()),
+            };
+            let events = studio.events();
+            let mut screen = terminal::take()?;
+            show(arguments, (studio, events), &mut screen, event_loop::inputs(), ending).await
+        }
         Start::Play(mode) => {
             terminal::probe()?;
-            if let Mode::Remote { address, .. } = &mode {
-                terminal::say(format_args!("connecting to {address}…"));
-            }
             let studio = open(arguments, mode).await?;
             // At once: the earliest events say how this client joined and why nothing sounds.
             let events = studio.events();
@@ -143,6 +161,20 @@ async fn launch(arguments: &Arguments, ending: &Ending) -> Result<ExitCode, Stri
         }
         #[cfg(feature = "mdns")]
         Start::Choose => browse_and_join(arguments, ending).await,
+    }
+}
+
+/// Forgets the hosts with this address, machine, session or key.
+#[cfg(feature = "net")]
+fn forget_host(arguments: &Arguments, host: &str) -> Result<ExitCode, String> {
+    match mode::installation(arguments)?.forget_host(host) {
+        Ok(0) => Err(format!("no host is known as {host}")),
+        Ok(count) => {
+            let hosts = if count == 1 { "1 host is" } else { &*format!("{count} hosts are") };
+            terminal::say(format_args!("{hosts} forgotten"));
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(error) => Err(format!("not forgotten: {error}")),
     }
 }
 
@@ -271,15 +303,20 @@ async fn close_keeping(arguments: &Arguments, studio: &Arc<dyn Dispatcher>) -> E
 /// Lists the sessions on the LAN and joins the chosen one.
 #[cfg(feature = "mdns")]
 async fn browse_and_join(arguments: &Arguments, ending: &Ending) -> Result<ExitCode, String> {
+    use entry_prompt::EntryProof;
     use imbolc_net::discovery::{DiscoveryEvent, FoundSession};
 
     terminal::probe()?;
     let config = mode::discovery_config(arguments);
     let mut client = imbolc_net::discovery::DiscoveryClient::browse(&config)
         .map_err(|error| error.to_string())?;
+    let installation = mode::installation(arguments)?;
     let mut screen = terminal::take()?;
     let mut inputs = event_loop::inputs();
-    let join = async |session| mode::join_found(arguments, &session).await;
+    let join = async |session, proof: EntryProof| {
+        mode::join_found(arguments, &installation, &session, proof).await
+    };
+    let is_known = |session: &FoundSession| mode::is_known(&installation, session);
     let has_visited = mode::visited_sessions(arguments);
     client.know(has_visited.clone());
     let next = async || {
@@ -293,7 +330,7 @@ async fn browse_and_join(arguments: &Arguments, ending: &Ending) -> Result<ExitC
         Some((event, visited))
     };
     let answers = |session: FoundSession| async move { session.answers().await };
-    let chosen = lobby::choose(next, answers, join, &mut screen, &mut inputs).await;
+    let chosen = lobby::choose(next, is_known, answers, join, &mut screen, &mut inputs).await;
     drop(client);
     match chosen {
         Ok(Some(studio)) => {

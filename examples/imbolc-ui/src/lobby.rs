@@ -2,6 +2,8 @@
 //!
 //! It knows discovery events and keys; how to join is passed in as a function.
 
+mod entry_form;
+
 use std::{
     future::{Future, pending},
     pin::Pin,
@@ -18,6 +20,7 @@ use ratatui::{
     Frame, Terminal,
     backend::Backend,
     layout::{Constraint, Layout},
+    style::Style,
     text::Line,
     widgets::{Block, Paragraph},
 };
@@ -27,7 +30,10 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
+pub use self::entry_form::LobbyProof;
+use self::entry_form::{EntryForm, FormKey, ShownWords};
 use crate::{
+    entry_prompt::{EntryProof, JoinFailure},
     event_loop::{Input, shutdown_signal},
     frame,
     keystroke::Keystroke,
@@ -44,7 +50,7 @@ const RETRY: Duration = Duration::from_secs(10);
 const FRAME_INTERVAL: Duration = Duration::from_millis(50);
 
 /// The lines of the screen that are not sessions.
-const OTHER_LINES: u16 = 4;
+const OTHER_LINES: u16 = 5;
 
 /// The sessions that were found. Those that the user has been in come first, then those that
 /// answer, then those that have not been tried, each in the order in which they were found.
@@ -53,8 +59,14 @@ pub struct Lobby {
     rows: Vec<Row>,
     /// The id of the session that the user has moved to; the first one until then.
     chosen: Option<String>,
-    /// The name of the session that is being joined.
-    joining: Option<String>,
+    /// The session that is being joined.
+    joining: Option<FoundSession>,
+    /// The code that is being typed.
+    form: Option<EntryForm>,
+    /// The words that are compared with a host.
+    words: Option<ShownWords>,
+    /// Whether the words were accepted, and a person at the host decides.
+    waiting: bool,
     error: Option<String>,
 }
 
@@ -62,6 +74,8 @@ pub struct Lobby {
 struct Row {
     session: FoundSession,
     visited: bool,
+    /// Whether the key of its host is known.
+    known: bool,
     contact: Contact,
 }
 
@@ -78,8 +92,8 @@ enum Contact {
 pub enum Choice {
     /// No choice yet.
     Stay,
-    /// Join this session.
-    Join(Box<FoundSession>),
+    /// Join this session, and show its host this.
+    Join(Box<FoundSession>, LobbyProof),
     /// Abandon the attempt to join.
     AbandonJoin,
     /// Quit.
@@ -88,8 +102,9 @@ pub enum Choice {
 
 impl Lobby {
     /// Applies a discovery event. A selection that the user has made stays on its session.
-    /// `visited` says whether the user has been in the session.
-    pub fn update(&mut self, event: DiscoveryEvent, visited: bool) {
+    /// `visited` says whether the user has been in the session, `known` whether the key of
+    /// its host is known.
+    pub fn update(&mut self, event: DiscoveryEvent, visited: bool, known: bool) {
         match event {
             DiscoveryEvent::Found(session) | DiscoveryEvent::Changed(session) => {
                 let row = self.rows.iter_mut().find(|row| row.session.id == session.id);
@@ -97,9 +112,9 @@ impl Lobby {
                     if row.session.addresses != session.addresses {
                         row.contact = Contact::NotTried;
                     }
-                    (row.session, row.visited) = (session, visited);
+                    (row.session, row.visited, row.known) = (session, visited, known);
                 } else {
-                    self.rows.push(Row { session, visited, contact: Contact::NotTried });
+                    self.rows.push(Row { session, visited, known, contact: Contact::NotTried });
                 }
             }
             DiscoveryEvent::Lost(session) => self.rows.retain(|row| row.session.id != session.id),
@@ -165,8 +180,25 @@ impl Lobby {
             _ => return Choice::Stay,
         };
         self.error = None;
+        if let Some(form) = &mut self.form {
+            match form.handle_key(key.code) {
+                FormKey::Stay => {}
+                FormKey::Cancel => self.form = None,
+                FormKey::Join(proof) => {
+                    let session = form.session.clone();
+                    self.form = None;
+                    return self.join(session, proof);
+                }
+            }
+            return Choice::Stay;
+        }
         match key.code {
-            KeyCode::Esc if self.joining.take().is_some() => Choice::AbandonJoin,
+            KeyCode::Char('y') if self.words.is_some() => self.answer_words(true),
+            KeyCode::Char('n') if self.words.is_some() => self.answer_words(false),
+            KeyCode::Esc if self.joining.take().is_some() => {
+                self.words = None;
+                Choice::AbandonJoin
+            }
             KeyCode::Char('q') | KeyCode::Esc => Choice::Quit,
             _ if self.joining.is_some() => Choice::Stay,
             KeyCode::Up => self.choose(self.at().saturating_sub(1)),
@@ -193,15 +225,38 @@ impl Lobby {
             self.error = Some(format!("{} cannot be joined: {why}", session.name));
             return Choice::Stay;
         }
-        self.joining = Some(session.name.clone());
-        Choice::Join(Box::new(session.clone()))
+        let session = session.clone();
+        self.join(session, LobbyProof::Nothing)
     }
 
-    /// The attempt to join has failed.
-    fn fail(&mut self, why: &str) {
-        if let Some(name) = self.joining.take() {
-            self.error = Some(format!("{name}: {why}"));
+    fn join(&mut self, session: FoundSession, proof: LobbyProof) -> Choice {
+        self.joining = Some(session.clone());
+        (self.words, self.waiting) = (None, false);
+        Choice::Join(Box::new(session), proof)
+    }
+
+    /// The attempt to join has failed; if the host wants to see something, it is asked for.
+    fn fail(&mut self, failure: JoinFailure) {
+        self.words = None;
+        let Some(session) = self.joining.take() else { return };
+        match failure.need {
+            Some(need) => self.form = Some(EntryForm::new(session, need)),
+            None => self.error = Some(format!("{}: {}", session.name, failure.why)),
         }
+    }
+
+    /// The host and this client have agreed on words.
+    fn compare(&mut self, words: ShownWords) {
+        self.words = Some(words);
+    }
+
+    fn answer_words(&mut self, same: bool) -> Choice {
+        if let Some((_, answer)) = self.words.take() {
+            // If nobody waits any more, the attempt fails for its own reason.
+            let _ = answer.send(same);
+            self.waiting = same;
+        }
+        Choice::Stay
     }
 
     /// Draws the list.
@@ -210,10 +265,10 @@ impl Lobby {
             return;
         }
         let [list, below] =
-            Layout::vertical([Constraint::Fill(1), Constraint::Length(1)]).areas(frame.area());
+            Layout::vertical([Constraint::Fill(1), Constraint::Length(2)]).areas(frame.area());
         let block = Block::bordered().title(" Sessions on the LAN ");
         let rows = usize::from(block.inner(list).height.saturating_sub(1));
-        let heading = format!("  {:<28} {:<14} {:<9} at", "session", "on", "people");
+        let heading = format!("  {:<24} {:<12} {:<6} {:<6} at", "session", "on", "people", "entry");
         let mut lines = vec![Line::styled(heading, theme::HEADING)];
         let (first, shown) = self.shown(rows);
         for (at, row) in (first..).zip(shown) {
@@ -223,29 +278,57 @@ impl Lobby {
             lines.push(Line::styled("looking for sessions…", theme::DIM));
         }
         frame.render_widget(Paragraph::new(lines).block(block), list);
-        let line = match (&self.joining, &self.error) {
-            (Some(name), _) => {
-                Line::styled(format!("joining {}…  Esc cancels", fitted(name, 28)), theme::WARNING)
+        let (text, style) = self.below();
+        let width = below.width.into();
+        let lines = text.iter().flat_map(|text| theme::wrapped(text, width));
+        let lines = lines.map(|line| Line::styled(line, style)).collect::<Vec<_>>();
+        frame.render_widget(Paragraph::new(lines), below);
+    }
+
+    /// What is below the list.
+    fn below(&self) -> (Vec<String>, Style) {
+        if let Some(form) = &self.form {
+            return (form.lines().into(), theme::WARNING);
+        }
+        if let Some((words, _)) = &self.words {
+            let words = format!("{}: does the host show these words? y n", words.join(" "));
+            return (vec![words], theme::WARNING);
+        }
+        match (&self.joining, &self.error) {
+            (Some(_), _) if self.waiting => {
+                (vec!["waiting for somebody at the host…  Esc cancels".into()], theme::WARNING)
             }
-            (None, Some(error)) => Line::styled(error.as_str(), theme::ERROR),
-            (None, None) => Line::styled("↑ ↓ select  Enter join  q quit", theme::DIM),
-        };
-        frame.render_widget(line, below);
+            (Some(session), _) => {
+                let joining = format!("joining {}…  Esc cancels", fitted(&session.name, 28));
+                (vec![joining], theme::WARNING)
+            }
+            (None, Some(error)) => (vec![error.clone()], theme::ERROR),
+            (None, None) => {
+                let keys = "↑ ↓ select  Enter join  q quit";
+                let marks = "locked: asks for a code  known: needs none from you";
+                (vec![keys.into(), marks.into()], theme::DIM)
+            }
+        }
     }
 }
 
 fn line(row: &Row, is_selected: bool) -> Line<'static> {
-    let Row { session, contact, .. } = row;
+    let Row { session, contact, known, .. } = row;
     let count = |count: Option<u32>| count.map_or("?".into(), |count| count.to_string());
     let people = format!("{}/{}", count(session.participants), count(session.max_participants));
     let host = session.host.as_deref().unwrap_or("?");
     let obstacle = join_obstacle(session);
     let place = obstacle.map_or_else(|| session.address().to_string(), Into::into);
+    let entry = match (session.secret, known) {
+        (true, true) => "known",
+        (true, false) => "locked",
+        (false, _) => "open",
+    };
     let mut line = Line::from(format!(
-        "{} {} {} {people:<9} {place}",
+        "{} {} {} {people:<6} {entry:<6} {place}",
         if is_selected { '>' } else { ' ' },
-        padded(&session.name, 28),
-        padded(host, 14),
+        padded(&session.name, 24),
+        padded(host, 12),
     ));
     if obstacle.is_some() || matches!(contact, Contact::Silent { .. }) {
         line = line.patch_style(theme::DIM);
@@ -270,8 +353,8 @@ fn join_obstacle(session: &FoundSession) -> Option<&'static str> {
 
 /// Shows the list until a session is joined; `None` if the user quits. `next` returns
 /// the next discovery event, as [`DiscoveryClient::next`] does, and whether the user has been
-/// in that session; `answers` tells whether a session does; `join` joins a session, or fails
-/// with one line of explanation.
+/// in that session; `is_known` tells whether the key of its host is known, `answers` whether
+/// a session does; `join` joins a session.
 ///
 /// The list stays current while a session is being joined.
 ///
@@ -281,8 +364,9 @@ fn join_obstacle(session: &FoundSession) -> Option<&'static str> {
 /// If the terminal is closed or discovery has stopped. The message is one line.
 pub async fn choose<B: Backend, T, A: Future<Output = bool> + Send + 'static>(
     mut next: impl AsyncFnMut() -> Option<(DiscoveryEvent, bool)>,
+    is_known: impl Fn(&FoundSession) -> bool,
     answers: impl Fn(FoundSession) -> A,
-    join: impl AsyncFn(FoundSession) -> Result<T, String>,
+    join: impl AsyncFn(FoundSession, EntryProof) -> Result<T, JoinFailure>,
     screen: &mut Terminal<B>,
     inputs: &mut mpsc::Receiver<Input>,
 ) -> Result<Option<T>, String> {
@@ -290,6 +374,7 @@ pub async fn choose<B: Backend, T, A: Future<Output = bool> + Send + 'static>(
     let mut shutdown = std::pin::pin!(shutdown_signal());
     let mut attempt: Option<JoinAttempt<T>> = None;
     let mut trials = Trials::default();
+    let (sender, mut words) = mpsc::channel(1);
     // A flood of announcements does not draw a flood of frames.
     let mut due = Some(Instant::now());
     loop {
@@ -309,7 +394,13 @@ pub async fn choose<B: Backend, T, A: Future<Output = bool> + Send + 'static>(
         tokio::select! {
             event = next() => match event {
                 Some((event, visited)) => {
-                    lobby.update(event, visited);
+                    let known = match &event {
+                        DiscoveryEvent::Found(session) | DiscoveryEvent::Changed(session) => {
+                            is_known(session)
+                        }
+                        _ => false,
+                    };
+                    lobby.update(event, visited, known);
                     due = soon;
                 }
                 None => return Err("discovery on the LAN has stopped".into()),
@@ -322,7 +413,12 @@ pub async fn choose<B: Backend, T, A: Future<Output = bool> + Send + 'static>(
                 match input {
                     Some(Input::Key(key)) => match lobby.handle_key(key) {
                         Choice::Stay => {}
-                        Choice::Join(session) => attempt = Some(Box::pin(join(*session))),
+                        Choice::Join(session, proof) => {
+                            // What an abandoned attempt has shown is of no use.
+                            while words.try_recv().is_ok() {}
+                            let proof = proof.into_entry_proof(&sender);
+                            attempt = Some(Box::pin(join(*session, proof)));
+                        }
                         Choice::AbandonJoin => attempt = None,
                         Choice::Quit => return Ok(None),
                     },
@@ -342,11 +438,15 @@ pub async fn choose<B: Backend, T, A: Future<Output = bool> + Send + 'static>(
                 }
                 due = Some(Instant::now());
             }
+            Some(shown) = words.recv() => {
+                lobby.compare(shown);
+                due = soon;
+            }
             answer = answer => match answer {
                 Ok(joined) => return Ok(Some(joined)),
-                Err(why) => {
+                Err(failure) => {
                     attempt = None;
-                    lobby.fail(&why);
+                    lobby.fail(failure);
                     due = soon;
                 }
             },
@@ -388,6 +488,32 @@ impl Trials {
 }
 
 /// An attempt to join a session.
-type JoinAttempt<'a, T> = Pin<Box<dyn Future<Output = Result<T, String>> + 'a>>;
+type JoinAttempt<'a, T> = Pin<Box<dyn Future<Output = Result<T, JoinFailure>> + 'a>>;
 
 const TERMINAL_GONE: &str = "the terminal is gone";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_compared_before_a_person_is_asked() {
+        let shown = || {
+            let (sender, answer) = tokio::sync::oneshot::channel();
+            let mut lobby = Lobby::default();
+            lobby.compare((["able", "about", "above", "absent", "abstract", "absurd"], sender));
+            (lobby, answer)
+        };
+        let (mut lobby, mut answer) = shown();
+        let (lines, _) = lobby.below();
+        assert!(lines[0].starts_with("able about above absent abstract absurd: "), "{lines:?}");
+        assert_eq!(lobby.handle_key(KeyCode::Enter.into()), Choice::Stay);
+        assert!(answer.try_recv().is_err(), "Enter is no answer");
+        assert_eq!(lobby.handle_key(KeyCode::Char('y').into()), Choice::Stay);
+        assert_eq!(answer.try_recv(), Ok(true));
+
+        let (mut lobby, mut answer) = shown();
+        assert_eq!(lobby.handle_key(KeyCode::Char('n').into()), Choice::Stay);
+        assert_eq!(answer.try_recv(), Ok(false));
+    }
+}

@@ -12,7 +12,7 @@ use imbolc_net::{
     Event, NetworkState, SessionEvent,
     dispatcher::{CloseReason, Identity, Status},
     model::EngineFault,
-    protocol::{OwnerInfo, Refusal},
+    protocol::{OwnerInfo, Refusal, Role},
     studio::{Studio, StudioNotice},
     sync::UndoReport,
     util::text::columns,
@@ -22,7 +22,7 @@ use ratatui::{
     text::{Line, Span},
 };
 
-use crate::{describe, theme};
+use crate::{describe, host_words, theme};
 
 /// How many messages are kept.
 const CAPACITY: usize = 200;
@@ -191,6 +191,9 @@ impl MessageLog {
                 };
                 self.push(tone, notice.to_string());
             }
+            Event::WantsToJoin(request) => {
+                self.push(Tone::Good, host_words::request_line(&request));
+            }
             Event::Fault(text) => self.push(Tone::Bad, text),
             Event::Missed(count) => {
                 self.push(Tone::Bad, format!("{count} events were missed"));
@@ -291,6 +294,15 @@ impl MessageLog {
             }
             SessionEvent::Privilege { holder: None } => {
                 self.push(Tone::Plain, "the privilege is free: P takes it");
+            }
+            SessionEvent::RoleChanged { participant, role } => {
+                let who = if others(&participant) { &*participant.name } else { "you" };
+                let is = if others(&participant) { "is" } else { "are" };
+                let (tone, what) = match role {
+                    Role::Viewer => (Tone::Plain, "viewer"),
+                    Role::Player => (Tone::Good, "player"),
+                };
+                self.push(tone, format!("{who} {is} a {what} now"));
             }
             SessionEvent::PrivilegeRequested { by } => {
                 self.push(Tone::Good, format!("{by} asks for the privilege: P gives it up"));

@@ -10,12 +10,25 @@ use imbolc_net::{
     projects,
     studio::{Name, SilentEngine, Studio, StudioState},
 };
+#[cfg(feature = "net")]
+use imbolc_net::{
+    client::{ClientConfig, JoinOptions, RemoteDispatcher},
+    installation::{Installation, PlaceFile},
+    model::InstrumentId,
+    protocol::Role,
+};
 use imbolc_supercollider::{
     engine::SuperColliderEngine,
     server::{ServerOptions, find_scsynth},
 };
 
 use crate::cli::{Arguments, EngineChoice};
+#[cfg(feature = "net")]
+use crate::{
+    cli::JoinRole,
+    entry_prompt::{EntryProof, JoinFailure},
+    terminal,
+};
 
 /// How the program starts.
 #[derive(Debug)]
@@ -23,6 +36,12 @@ use crate::cli::{Arguments, EngineChoice};
 pub enum Start {
     /// Show the studio.
     Play(Mode),
+    /// Join the session at this address, and show it.
+    #[cfg(feature = "net")]
+    Join(String),
+    /// Forget these hosts.
+    #[cfg(feature = "net")]
+    Forget(String),
     /// Host without a screen.
     #[cfg(feature = "net")]
     Serve(Mode),
@@ -61,7 +80,10 @@ pub fn from_arguments(arguments: &Arguments) -> Result<Start, String> {
         return discover_mode();
     }
     if let Some(address) = &arguments.connect {
-        return join_mode(arguments, address).map(Start::Play);
+        return join_mode(address);
+    }
+    if let Some(host) = &arguments.forget_host {
+        return forget_mode(host);
     }
     Ok(Start::Play(Mode::Local { name: arguments.name.clone() }))
 }
@@ -72,8 +94,7 @@ pub fn from_arguments(arguments: &Arguments) -> Result<Start, String> {
 /// If it cannot be opened, the directory of projects cannot be used, or the name of the
 /// session is not allowed. The message is one line.
 pub async fn open(arguments: &Arguments, mode: Mode) -> Result<Arc<dyn Dispatcher>, String> {
-    // If the session is another program's, so are its projects.
-    let directory = project_directory(arguments).filter(|_| !matches!(mode, Mode::Remote { .. }));
+    let directory = project_directory(arguments);
     let mut state = StudioState::starter();
     if let Some(name) = &arguments.session_name {
         let name = Name::new(name).map_err(|error| error.to_string())?;
@@ -111,9 +132,10 @@ pub(crate) fn project_directory(arguments: &Arguments) -> Option<PathBuf> {
 }
 
 #[cfg(feature = "net")]
-#[expect(clippy::unnecessary_wraps, reason = "without the network it is an error")]
 fn host_mode(arguments: &Arguments) -> Result<Start, String> {
-    use imbolc_net::{server::HostOptions, sync::session::SessionConfig};
+    use imbolc_net::{
+        admission::AdmissionPolicy, server::HostOptions, sync::session::SessionConfig,
+    };
 
     let mode = Mode::Host {
         name: arguments.name.clone(),
@@ -121,6 +143,13 @@ fn host_mode(arguments: &Arguments) -> Result<Start, String> {
         options: HostOptions {
             // Without a screen nobody plays at the host.
             session: SessionConfig { attended: arguments.tui, ..SessionConfig::default() },
+            admission: match (arguments.open, arguments.tui) {
+                (true, _) => AdmissionPolicy::Open,
+                (false, true) => AdmissionPolicy::Ask,
+                (false, false) => AdmissionPolicy::Code,
+            },
+            local_exemption: !arguments.no_local_exemption,
+            installation: Some(installation(arguments)?),
             ..HostOptions::default()
         },
     };
@@ -128,37 +157,84 @@ fn host_mode(arguments: &Arguments) -> Result<Start, String> {
 }
 
 #[cfg(feature = "net")]
-fn join_mode(arguments: &Arguments, address: &str) -> Result<Mode, String> {
-    let address = imbolc_net::transport::with_port(address);
-    let options = join_options(arguments, &address)?;
-    Ok(Mode::Remote { address, options })
+#[expect(clippy::unnecessary_wraps, reason = "without the network it is an error")]
+fn join_mode(address: &str) -> Result<Start, String> {
+    Ok(Start::Join(imbolc_net::transport::with_port(address)))
 }
 
-/// What to ask a host for. `place` names the place file: the address, or the session.
+#[cfg(feature = "net")]
+#[expect(clippy::unnecessary_wraps, reason = "without the network it is an error")]
+fn forget_mode(host: &str) -> Result<Start, String> {
+    Ok(Start::Forget(host.into()))
+}
+
+/// Where the key, the hosts that are known, and the places in sessions are kept.
+#[cfg(feature = "net")]
+fn state_directory(arguments: &Arguments) -> Result<PathBuf, String> {
+    let directory = arguments.state_dir.clone().or_else(Installation::default_directory);
+    directory.ok_or_else(|| "no home directory: set --state-dir".into())
+}
+
+/// The key of this installation, and whom it knows. It reads files, and is opened once:
+/// what is amiss with them is said.
+///
+/// # Errors
+/// If there is no directory for it. The message is one line.
+#[cfg(feature = "net")]
+pub fn installation(arguments: &Arguments) -> Result<Installation, String> {
+    let installation = Installation::open(&state_directory(arguments)?);
+    let installation = installation.map_err(|error| error.to_string())?;
+    if let Some(notice) = installation.notice() {
+        terminal::report(format_args!("{notice}"));
+    }
+    Ok(installation)
+}
+
+/// Joins the session at `address`.
+///
+/// # Errors
+/// If the directory of the places cannot be used, or the session cannot be joined.
+#[cfg(feature = "net")]
+pub async fn join(
+    arguments: &Arguments,
+    installation: &Installation,
+    address: &str,
+    proof: EntryProof,
+) -> Result<Arc<dyn Dispatcher>, JoinFailure> {
+    let options = join_options(arguments, installation, address, proof)?;
+    Ok(Arc::new(RemoteDispatcher::connect(address, options).await?))
+}
+
+/// What to ask a host for. `place` names the file of the place: the address, or the session.
 #[cfg(feature = "net")]
 fn join_options(
     arguments: &Arguments,
+    installation: &Installation,
     place: &str,
-) -> Result<imbolc_net::client::JoinOptions, String> {
-    use imbolc_net::{
-        client::{ClientConfig, JoinOptions},
-        installation::{Installation, PlaceFile},
-        model::InstrumentId,
-    };
-
-    let directory = arguments.state_dir.clone().or_else(Installation::default_directory);
-    let directory = directory.ok_or("no home directory: set --state-dir")?;
+    proof: EntryProof,
+) -> Result<JoinOptions, String> {
+    let directory = state_directory(arguments)?;
     let place = PlaceFile::claim(&directory, place, &arguments.name)
         .map_err(|error| format!("cannot use {}: {error}", directory.display()))?;
     Ok(JoinOptions {
         name: arguments.name.clone(),
         own: arguments.own.iter().copied().map(InstrumentId).collect(),
         privilege: arguments.privilege,
+        role: match arguments.join_as {
+            JoinRole::Viewer => Role::Viewer,
+            JoinRole::Player => Role::Player,
+        },
         place: Some(place),
+        installation: Some(installation.clone()),
+        code: proof.code,
+        ask: proof.ask,
+        plain: arguments.plain,
+        local_exemption: !arguments.no_local_exemption,
         config: match arguments.codec {
             Some(codec) => ClientConfig::default().speaking(codec),
             None => ClientConfig::default(),
         },
+        ..JoinOptions::default()
     })
 }
 
@@ -173,9 +249,7 @@ fn place_of(session: &imbolc_net::discovery::FoundSession) -> String {
 pub(crate) fn visited_sessions(
     arguments: &Arguments,
 ) -> impl Fn(&imbolc_net::discovery::FoundSession) -> bool + Clone + Send + Sync + 'static {
-    use imbolc_net::installation::{Installation, PlaceFile};
-
-    let directory = arguments.state_dir.clone().or_else(Installation::default_directory);
+    let directory = state_directory(arguments).ok();
     let name = arguments.name.clone();
     move |session| {
         let places = [place_of(session), session.address().to_string()];
@@ -184,21 +258,39 @@ pub(crate) fn visited_sessions(
     }
 }
 
+/// Whether the host of a session is known by its key.
+#[cfg(feature = "mdns")]
+pub(crate) fn is_known(
+    installation: &Installation,
+    session: &imbolc_net::discovery::FoundSession,
+) -> bool {
+    let labels = imbolc_net::installation::HostLabels {
+        session: Some(session.name.clone()),
+        machine: session.host.clone(),
+        address: session.address().to_string(),
+    };
+    installation.pinned_under(&labels).is_some()
+}
+
 /// Joins a session that was found on the LAN, wherever it goes. Its place is kept by
 /// its id, because its address may change.
 #[cfg(feature = "mdns")]
 pub(crate) async fn join_found(
     arguments: &Arguments,
+    installation: &Installation,
     session: &imbolc_net::discovery::FoundSession,
-) -> Result<std::sync::Arc<dyn imbolc_net::Dispatcher>, String> {
-    use imbolc_net::{client::RemoteDispatcher, discovery::SessionConnector};
+    proof: EntryProof,
+) -> Result<Arc<dyn Dispatcher>, JoinFailure> {
+    use imbolc_net::discovery::SessionConnector;
 
     let address = session.address().to_string();
-    let options = join_options(arguments, &place_of(session))?;
+    let mut options = join_options(arguments, installation, &place_of(session), proof)?;
+    options.session = Some(session.name.clone());
+    options.machine.clone_from(&session.host);
     let connector = SessionConnector::new(session, discovery_config(arguments));
     match RemoteDispatcher::join(connector, options).await {
-        Ok(studio) => Ok(std::sync::Arc::new(studio)),
-        Err(reason) => Err(format!("cannot join {address}: {reason}")),
+        Ok(studio) => Ok(Arc::new(studio)),
+        Err(reason) => Err(JoinFailure::at(&address, &reason)),
     }
 }
 
@@ -208,8 +300,13 @@ fn host_mode(_: &Arguments) -> Result<Start, String> {
 }
 
 #[cfg(not(feature = "net"))]
-fn join_mode(_: &Arguments, address: &str) -> Result<Mode, String> {
+fn join_mode(address: &str) -> Result<Start, String> {
     Err(missing_feature("net", &format!("--connect {address}")))
+}
+
+#[cfg(not(feature = "net"))]
+fn forget_mode(host: &str) -> Result<Start, String> {
+    Err(missing_feature("net", &format!("--forget-host {host}")))
 }
 
 #[cfg(not(feature = "mdns"))]

@@ -7,9 +7,10 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use imbolc_net::{
     Dispatcher, NetworkState,
+    admission::AdmissionStatus,
     dispatcher::{Identity, Status},
     model::InstrumentId,
-    protocol::{ClientId, OwnerInfo, Presence},
+    protocol::{ClientId, OwnerInfo, Presence, Role},
     studio::{ClientState, Instrument, Metering, StudioState, UnsavedMark},
     util::time::Timestamp,
 };
@@ -29,6 +30,8 @@ pub struct View<'a> {
     pub status: Status,
     /// This participant.
     pub identity: Identity,
+    /// Who may join; `None` unless this program hosts.
+    pub admission: Option<Arc<AdmissionStatus>>,
     /// The session clock.
     pub clock: Timestamp,
     /// The state that belongs to this client alone.
@@ -77,6 +80,7 @@ impl<'a> View<'a> {
             metering: studio.metering(),
             status: studio.status(),
             identity: studio.identity(),
+            admission: studio.admission(),
             clock: studio.clock(),
             client,
             messages,
@@ -133,6 +137,13 @@ impl<'a> View<'a> {
     #[must_use]
     pub fn may_lead(&self) -> bool {
         self.state.roster.may_lead(self.identity.client_id)
+    }
+
+    /// Whether this participant only watches.
+    #[must_use]
+    pub fn is_viewer(&self) -> bool {
+        let me = self.state.roster.participants.get(&self.identity.client_id);
+        me.is_some_and(|me| me.role == Role::Viewer)
     }
 
     /// How long a participant has been away; `None` if they are here.

@@ -50,13 +50,17 @@ impl Listener for AddressedListener {
 #[derive(Clone)]
 pub struct Lan(mpsc::UnboundedSender<(DuplexStream, SocketAddr)>);
 
+/// A network, and where its host listens.
+pub fn lan() -> (Lan, AddressedListener) {
+    let (sender, receiver) = mpsc::unbounded_channel();
+    (Lan(sender), AddressedListener(receiver))
+}
+
 /// A host, and the network in which it is.
 pub fn host_on_a_lan(options: HostOptions) -> (HostDispatcher, Lan) {
-    let (sender, receiver) = mpsc::unbounded_channel();
+    let (lan, listener) = lan();
     let (model, engine) = (StudioState::starter(), inline(SilentEngine::default));
-    let listener = AddressedListener(receiver);
-    let host = HostDispatcher::open("host", model, engine, listener, options).unwrap();
-    (host, Lan(sender))
+    (HostDispatcher::open("host", model, engine, listener, options).unwrap(), lan)
 }
 
 impl Lan {

@@ -339,7 +339,11 @@ impl Oracle {
                 format!("{id} belongs to {client}, which has left or is a viewer")
             })?;
             let holds = match old.get(&id) {
-                Some(owner) => owner.client_id == client,
+                // A program that takes over its place gets what that had.
+                Some(owner) => {
+                    let is_here = after.roster.participants.contains_key(&owner.client_id);
+                    owner.client_id == client || matches!(cause, Cause::Presence) && !is_here
+                }
                 None => match cause {
                     Cause::Act(by, _)
                     | Cause::Batch(by, _)

@@ -3,7 +3,8 @@
 //! It draws a view and decides nothing: no key and no event arrives here.
 
 use imbolc_net::{
-    dispatcher::{ConnectionError, Status},
+    admission::{AdmissionPolicy, AdmissionStatus},
+    dispatcher::{ConnectionError, HostTrust, Status},
     protocol::PrivilegeLevel,
     studio::{Layer, SessionState, SoundEngine},
     util::{
@@ -162,6 +163,12 @@ impl FrameLayout<'_> {
             Span::raw(" "),
             Span::styled(text, style),
         ]);
+        if let Some(admission) = &view.admission {
+            admission_marks(admission, &mut line);
+        }
+        if view.is_viewer() {
+            line.push_span(Span::styled("  viewer", theme::WARNING));
+        }
         if view.identity.privilege == PrivilegeLevel::Privileged {
             line.push_span(Span::styled("  ★ privilege", theme::WARNING));
         }
@@ -238,9 +245,14 @@ fn status_text(status: &Status, join_address: Option<&str>) -> (String, Style) {
             (format!("hosting{at}"), theme::GOOD)
         }
         Status::Connected { .. } if status.is_quiet() => (status.to_string(), theme::WARNING),
-        Status::Connected { round_trip: None, .. } => ("connected".into(), theme::GOOD),
-        Status::Connected { round_trip: Some(time), .. } => {
-            (format!("connected, {:.1} ms", time.as_secs_f64() * 1e3), theme::GOOD)
+        Status::Connected { round_trip, trust, .. } => {
+            let time = round_trip.map(|time| format!(", {:.1} ms", time.as_secs_f64() * 1e3));
+            let text = format!("connected{}", time.unwrap_or_default());
+            match trust {
+                HostTrust::Verified => (text, theme::GOOD),
+                HostTrust::Unverified => (text + ", unverified", theme::WARNING),
+                HostTrust::Plain => (text + ", plain", theme::WARNING),
+            }
         }
         Status::Reconnecting { reason, .. } => {
             let left = status.time_left().unwrap_or_default();
@@ -253,6 +265,26 @@ fn status_text(status: &Status, join_address: Option<&str>) -> (String, Style) {
             (format!("reconnecting: {reason}; {kept}"), theme::WARNING)
         }
         Status::Closed { reason } => (format!("the session is over: {reason}"), theme::ERROR),
+    }
+}
+
+/// What a newcomer needs, and who waits.
+fn admission_marks(admission: &AdmissionStatus, line: &mut Line<'_>) {
+    match admission.policy {
+        AdmissionPolicy::Open => line.push_span(Span::styled(", open", theme::WARNING)),
+        _ if admission.paused.is_some() => {
+            let paused = format!(", code {} paused", admission.code.shown());
+            line.push_span(Span::styled(paused, theme::ERROR));
+        }
+        _ => {
+            let code = format!(", code {}", admission.code.shown());
+            line.push_span(Span::styled(code, theme::GOOD));
+        }
+    }
+    match admission.requests.len() {
+        0 => {}
+        1 => line.push_span(Span::styled("  1 asks to join", theme::WARNING)),
+        many => line.push_span(Span::styled(format!("  {many} ask to join"), theme::WARNING)),
     }
 }
 

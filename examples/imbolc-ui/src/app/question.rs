@@ -7,7 +7,7 @@ use imbolc_net::{
     studio::{Action, NetworkAction, ProjectAction},
 };
 
-use crate::{describe, intent::Intent, view::View};
+use crate::{describe, host_words, intent::Intent, view::View};
 
 /// An intent that waits for a confirmation.
 #[derive(Debug)]
@@ -37,6 +37,7 @@ fn loss(intent: &Intent, view: &View) -> Option<String> {
     match intent {
         Intent::Each(intents) => intents.iter().find_map(|intent| loss(intent, view)),
         Intent::Quit => loss_by_quitting(view),
+        Intent::Administer(command) => host_words::taken_by(command, &view.state),
         // Without the privilege it is refused, in words.
         Intent::Do(Action::Network(NetworkAction::Project(task))) if view.may_lead() => {
             loss_by_task(task, view)

@@ -7,18 +7,22 @@ use std::sync::Arc;
 
 use imbolc_net::{
     Dispatcher, NetworkState,
+    dispatcher::HostCommand,
     protocol::{ClientId, Participant},
     studio::{NetworkAction, ProjectAction, ProjectName},
     util::text::{fitted, printable},
 };
 
-use crate::describe;
+use crate::{
+    describe,
+    host_words::{self, HOST_HELP},
+};
 
 const HELP: &str = "\
-save [NAME]   save the project, under a new name if given
-who           list the participants, what they own and who has the privilege
-quit          end the session for all; unsaved work is kept
-help          list the commands";
+save [NAME]                 save the project, under a new name if given
+people                      list the participants, and show the code
+quit                        end the session for all; unsaved work is kept
+help                        list the commands";
 
 /// How many columns of an unknown command are shown. 40: a paste must not fill the screen.
 const MAX_ECHO: usize = 40;
@@ -53,18 +57,23 @@ impl Commands {
         let words: Vec<_> = line.split_whitespace().collect();
         Then::Print(match *words {
             [] => String::new(),
-            ["help" | "?"] => HELP.into(),
-            ["who"] => participants(&self.studio.state()),
+            ["help" | "?"] => format!("{HELP}\n{HOST_HELP}"),
+            ["people" | "who"] => people(&*self.studio),
             ["quit"] => return Then::Quit,
             ["save"] => self.save(ProjectAction::Save),
             ["save", ref name @ ..] => match ProjectName::new(&name.join(" ")) {
                 Ok(name) => self.save(ProjectAction::SaveAs(name)),
                 Err(error) => format!("not saved: {error}"),
             },
-            _ => {
-                let line = fitted(&printable(line), MAX_ECHO);
-                format!("unknown command {line}: help lists them")
-            }
+            ref words => match host_words::host_command(words, &self.studio.state()) {
+                Some(command) => {
+                    command.and_then(|it| self.administer(it)).unwrap_or_else(|why| why)
+                }
+                None => {
+                    let line = fitted(&printable(line), MAX_ECHO);
+                    format!("unknown command {line}: help lists them")
+                }
+            },
         })
     }
 
@@ -81,8 +90,18 @@ impl Commands {
                 let name = ProjectName::new(&name.join(" ")).ok()?;
                 describe::overwritten(&state.model.projects, &name)
             }
-            _ => None,
+            ref words => {
+                let command = host_words::host_command(words, &state)?.ok()?;
+                host_words::taken_by(&command, &state)
+            }
         }
+    }
+
+    /// Does what a host decides. Returns what it has done, unless the session says it.
+    fn administer(&self, command: HostCommand) -> Result<String, String> {
+        let done = host_words::done_by(&command, &self.studio.state());
+        self.studio.administer(command).map_err(|why| why.to_string())?;
+        Ok(done.unwrap_or_default())
     }
 
     fn save(&self, task: ProjectAction) -> String {
@@ -91,7 +110,13 @@ impl Commands {
     }
 }
 
-/// The participants, one line each.
+/// The code, then the participants, one line each.
+fn people(studio: &dyn Dispatcher) -> String {
+    let code = studio.admission().map(|admission| host_words::code_line(&admission));
+    let people = participants(&studio.state());
+    code.into_iter().chain([people]).collect::<Vec<_>>().join("\n")
+}
+
 fn participants(state: &NetworkState) -> String {
     let roster = &state.roster;
     if roster.participants.is_empty() {
@@ -103,7 +128,11 @@ fn participants(state: &NetworkState) -> String {
         let owned = if owned.is_empty() { "nothing".into() } else { owned.join(", ") };
         let privilege = if roster.is_privileged(id) { ", has the privilege" } else { "" };
         let away = if roster.is_away(id) { ", is away" } else { "" };
-        format!("{}: owns {owned}{privilege}{away}", participant.name)
+        let mark = host_words::mark_of(id, participant).map(|mark| format!(", {mark}"));
+        let mark = mark.unwrap_or_default();
+        let key = host_words::short_key(participant).map(|key| format!(", key {key}"));
+        let key = key.unwrap_or_default();
+        format!("{}: owns {owned}{privilege}{away}{mark}{key}", participant.name)
     };
     roster.participants.iter().map(line).collect::<Vec<_>>().join("\n")
 }

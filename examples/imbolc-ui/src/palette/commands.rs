@@ -9,6 +9,7 @@ mod lane_commands;
 mod sound_commands;
 
 use imbolc_net::{
+    dispatcher::HostCommand,
     model::InstrumentId,
     studio::{
         Action, BusId, BusInputSetting, BusSendSetting, BusSetting, ChainSetting,
@@ -223,6 +224,11 @@ pub(super) const COMMANDS: &[Command] = commands! {
     "release" "1,2,…" "release instruments" [choices::instruments] => |ids, _| instruments(ids, Intent::Release);
     "privilege" "" "ask for the privilege" => |_, _| Ok(vec![Intent::RequestPrivilege]);
     "yield" "" "release the privilege" => |_, _| Ok(vec![Intent::ReleasePrivilege]);
+    "admit" "NAME" "admit somebody who asks to join, or was removed" [choices::strangers] => |name, _| match name {
+        "" => Err("a name is needed".into()),
+        name => Ok(vec![Intent::Administer(HostCommand::Admit { name: name.into() })]),
+    };
+    "code" "" "make a new code for those who join" => |_, _| Ok(vec![Intent::Administer(HostCommand::NewCode)]);
     "undo" "" "undo your last step" => |_, _| Ok(vec![Intent::Undo]);
     "redo" "" "redo it" => |_, _| Ok(vec![Intent::Redo]);
     "save" "[NAME]" "save the project" [choices::projects] => |name, view| match name {

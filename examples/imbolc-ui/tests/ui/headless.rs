@@ -3,6 +3,7 @@
 use std::{
     io::{BufRead as _, BufReader},
     process::{Child, Command, Stdio},
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
     time::Duration,
 };
 
@@ -12,26 +13,32 @@ use crate::{
 };
 
 /// A host without a screen, and the lines that it prints.
-struct Headless {
+pub struct Headless {
     child: Child,
     lines: std::io::Lines<BufReader<std::process::ChildStdout>>,
+    _home: Directory,
 }
 
 impl Headless {
-    fn start(arguments: &[&str]) -> Self {
+    pub fn start(arguments: &[&str]) -> Self {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let home = Directory::new(&format!("headless-home-{}", COUNT.fetch_add(1, Relaxed)));
         let mut child = Command::new(env!("CARGO_BIN_EXE_imbolc-ui"))
             .args(arguments)
             .args(silence(arguments))
+            .env("HOME", home.path())
+            .env_remove("XDG_STATE_HOME")
+            .env_remove("XDG_DATA_HOME")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
             .expect("the program starts");
         let lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
-        Self { child, lines }
+        Self { child, lines, _home: home }
     }
 
     /// Waits for a line that contains `text`.
-    fn wait_for_line(&mut self, text: &str) -> String {
+    pub fn wait_for_line(&mut self, text: &str) -> String {
         self.lines_until(text).pop().expect("the line")
     }
 

@@ -14,13 +14,16 @@ use std::{
 use crossterm::event::{KeyCode, KeyEvent};
 use imbolc_net::{
     discovery::{DiscoveryEvent, FoundSession, Versions},
+    dispatcher::ConnectionError,
     model::Model as _,
-    protocol::PROTOCOL_VERSION,
+    protocol::{EntryRefusal, PROTOCOL_VERSION, ProtocolError},
+    security::JoinCode,
     studio::Studio,
 };
 use imbolc_ui::{
+    entry_prompt::{EntryProof, JoinFailure},
     event_loop::Input,
-    lobby::{self, Choice, Lobby},
+    lobby::{self, Choice, Lobby, LobbyProof},
 };
 use ratatui::{Terminal, backend::TestBackend};
 use tokio::{sync::mpsc, time::timeout};
@@ -58,31 +61,34 @@ fn selection_stays_on_session_while_list_changes() {
     let mut lobby = Lobby::default();
     assert!(screen(&lobby).contains("looking for sessions"));
     for number in [20, 21, 22] {
-        lobby.update(DiscoveryEvent::Found(session("Friday", number)), false);
+        lobby.update(DiscoveryEvent::Found(session("Friday", number)), false, false);
     }
     let mut old = session("Old", 23);
     old.versions.as_mut().expect("it has some").protocol = 1;
-    lobby.update(DiscoveryEvent::Found(old), false);
+    lobby.update(DiscoveryEvent::Found(old), false, false);
     let full = FoundSession { participants: Some(64), ..session("Full", 24) };
-    lobby.update(DiscoveryEvent::Found(full), false);
+    lobby.update(DiscoveryEvent::Found(full), false, false);
     press(&mut lobby, KeyCode::Down);
     insta::assert_snapshot!("lobby", screen(&lobby));
 
-    lobby.update(DiscoveryEvent::Lost(session("Friday", 20)), false);
+    lobby.update(DiscoveryEvent::Lost(session("Friday", 20)), false, false);
     let renamed = FoundSession { name: "Saturday".into(), ..session("Friday", 21) };
-    lobby.update(DiscoveryEvent::Changed(renamed), false);
+    lobby.update(DiscoveryEvent::Changed(renamed), false, false);
     assert!(screen(&lobby).contains("Saturday"));
     let there = FoundSession { name: "Saturday".into(), ..session("Friday", 21) };
-    assert_eq!(press(&mut lobby, KeyCode::Enter), Choice::Join(Box::new(there)));
+    assert_eq!(
+        press(&mut lobby, KeyCode::Enter),
+        Choice::Join(Box::new(there), LobbyProof::Nothing)
+    );
 }
 
 #[test]
 fn second_enter_while_joining_joins_nothing_else() {
     let mut lobby = Lobby::default();
     for number in [20, 21] {
-        lobby.update(DiscoveryEvent::Found(session("Friday", number)), false);
+        lobby.update(DiscoveryEvent::Found(session("Friday", number)), false, false);
     }
-    assert!(matches!(press(&mut lobby, KeyCode::Enter), Choice::Join(_)));
+    assert!(matches!(press(&mut lobby, KeyCode::Enter), Choice::Join(..)));
     for code in [KeyCode::Enter, KeyCode::Down, KeyCode::Enter] {
         assert_eq!(press(&mut lobby, code), Choice::Stay, "{code:?}");
     }
@@ -96,7 +102,7 @@ fn incompatible_session_is_not_joined() {
     assert_eq!(press(&mut lobby, KeyCode::Enter), Choice::Stay);
     let mut old = session("Old", 23);
     old.versions.as_mut().expect("it has some").protocol = 1;
-    lobby.update(DiscoveryEvent::Found(old), false);
+    lobby.update(DiscoveryEvent::Found(old), false, false);
     assert_eq!(press(&mut lobby, KeyCode::Enter), Choice::Stay);
     assert!(screen(&lobby).contains("Old cannot be joined: incompatible protocol version"));
     assert_eq!(press(&mut lobby, KeyCode::Char('q')), Choice::Quit);
@@ -106,7 +112,7 @@ fn incompatible_session_is_not_joined() {
 /// it ends within a second of virtual time, and the final screen.
 async fn visit(
     keys: &[KeyCode],
-    join: impl AsyncFn(FoundSession) -> Result<u8, String>,
+    join: impl AsyncFn(FoundSession, EntryProof) -> Result<u8, JoinFailure>,
 ) -> (Option<Result<Option<u8>, String>>, String) {
     let mut found = Some(DiscoveryEvent::Found(session("Friday", 20)));
     let (sender, mut inputs) = mpsc::channel(8);
@@ -117,7 +123,7 @@ async fn visit(
     let mut terminal = Terminal::new(TestBackend::new(90, 16)).expect("in memory");
     let chosen = {
         let answers = |_| std::future::ready(true);
-        let choosing = lobby::choose(next, answers, join, &mut terminal, &mut inputs);
+        let choosing = lobby::choose(next, |_| false, answers, join, &mut terminal, &mut inputs);
         let pressing = async {
             for key in keys {
                 // After everything else has been handled.
@@ -139,27 +145,32 @@ async fn visit(
 
 #[tokio::test(start_paused = true)]
 async fn lobby_stays_while_joining() {
-    let (chosen, screen) = visit(&[KeyCode::Enter, KeyCode::Down], async |_| pending().await).await;
+    let (chosen, screen) =
+        visit(&[KeyCode::Enter, KeyCode::Down], async |_, _| pending().await).await;
     assert_eq!(chosen, None);
     assert!(screen.contains("joining Friday…  Esc cancels"), "{screen}");
     assert!(screen.contains("192.168.1.20:9999"), "{screen}");
 
     let keys = [KeyCode::Enter, KeyCode::Esc];
-    let (chosen, screen) = visit(&keys, async |_| pending().await).await;
+    let (chosen, screen) = visit(&keys, async |_, _| pending().await).await;
     assert_eq!(chosen, None, "Esc cancels the attempt, not the lobby");
     assert!(screen.contains("Enter join"), "{screen}");
     let keys = [KeyCode::Enter, KeyCode::Char('q')];
-    let (chosen, _) = visit(&keys, async |_| pending().await).await;
+    let (chosen, _) = visit(&keys, async |_, _| pending().await).await;
     assert_eq!(chosen, Some(Ok(None)), "q quits while joining");
 }
 
 #[tokio::test(start_paused = true)]
 async fn failed_attempt_returns_to_list_with_reason() {
     let tried = Cell::new(0);
-    let second = async |found: FoundSession| {
+    let second = async |found: FoundSession, _| {
         assert_eq!(found, session("Friday", 20));
         tried.set(tried.get() + 1);
-        if tried.get() == 1 { Err("nothing is listening".into()) } else { Ok(tried.get()) }
+        if tried.get() == 1 {
+            Err("nothing is listening".to_owned().into())
+        } else {
+            Ok(tried.get())
+        }
     };
     let (chosen, screen) = visit(&[KeyCode::Enter], second).await;
     assert_eq!(chosen, None);
@@ -176,7 +187,7 @@ fn visited_sessions_go_first_then_those_that_answer() {
     let mut lobby = Lobby::default();
     for number in 1..=4 {
         let visited = number == 3;
-        lobby.update(DiscoveryEvent::Found(session("Jam", number)), visited);
+        lobby.update(DiscoveryEvent::Found(session("Jam", number)), visited, false);
     }
     lobby.heard(&session("Jam", 1), false);
     lobby.heard(&session("Jam", 4), true);
@@ -186,7 +197,7 @@ fn visited_sessions_go_first_then_those_that_answer() {
         ports.map(|rest| rest[..1].parse().expect("a digit")).collect()
     };
     assert_eq!(order(&lobby), [3, 4, 2, 1]);
-    let Choice::Join(first) = press(&mut lobby, KeyCode::Enter) else { panic!("it is joined") };
+    let Choice::Join(first, _) = press(&mut lobby, KeyCode::Enter) else { panic!("it is joined") };
     assert_eq!(first.id, "Jam 3", "the first one is selected until another one is");
 }
 
@@ -203,8 +214,8 @@ async fn browse<A: Future<Output = bool> + Send + 'static>(
     };
     let (_sender, mut inputs) = mpsc::channel(8);
     let mut terminal = Terminal::new(TestBackend::new(90, 24)).expect("in memory");
-    let join = async |_| pending::<Result<(), String>>().await;
-    let choosing = lobby::choose(next, answers, join, &mut terminal, &mut inputs);
+    let join = async |_, _| pending::<Result<(), JoinFailure>>().await;
+    let choosing = lobby::choose(next, |_| false, answers, join, &mut terminal, &mut inputs);
     let chosen = timeout(time, choosing).await;
     assert!(chosen.is_err(), "nothing is chosen");
     terminal.backend().to_string()
@@ -250,7 +261,82 @@ async fn eight_sessions_on_the_screen_are_tried_at_a_time() {
     };
     browse((0..100).map(forged).collect(), answers, Duration::from_secs(60)).await;
     assert_eq!(most.load(Relaxed), 8);
-    // A screen of 24 lines has room for 20.
-    let expected: Vec<_> = (0..20).map(|number| forged(number).id).collect();
+    // A screen of 24 lines has room for 19.
+    let expected: Vec<_> = (0..19).map(|number| forged(number).id).collect();
     assert_eq!(*tried.borrow(), expected);
+}
+
+#[test]
+fn lock_marks_the_sessions_that_ask_for_a_code() {
+    let mut lobby = Lobby::default();
+    for (number, name) in [(20, "Locked"), (21, "Known")] {
+        let found = FoundSession { secret: true, ..session(name, number) };
+        lobby.update(DiscoveryEvent::Found(found), false, name == "Known");
+    }
+    lobby.update(DiscoveryEvent::Found(session("Free", 22)), false, false);
+    let screen = screen(&lobby);
+    for (name, mark) in [("Locked", "locked"), ("Known", "known"), ("Free", "open")] {
+        let line = screen.lines().find(|line| line.contains(name)).expect("a row");
+        assert!(line.contains(&format!(" {mark} ")), "{line}");
+    }
+    assert!(screen.contains("locked: asks for a code"), "{screen}");
+}
+
+/// A host that refuses with this.
+fn refusal(refusal: EntryRefusal) -> JoinFailure {
+    let reason = ConnectionError::Host(ProtocolError::NotAdmitted(refusal));
+    JoinFailure::at("stage:9999", &reason)
+}
+
+#[tokio::test(start_paused = true)]
+async fn lobby_asks_for_the_code_until_it_is_right() {
+    let shown = RefCell::new(Vec::new());
+    let join = async |_: FoundSession, proof: EntryProof| {
+        shown.borrow_mut().push(proof.code.clone());
+        match proof.code {
+            None => Err(refusal(EntryRefusal::CodeNeeded)),
+            Some(code) if code == JoinCode::parse("123-456").expect("a code") => Ok(7),
+            Some(_) => Err(refusal(EntryRefusal::WrongCode)),
+        }
+    };
+    let typed = |code: &str| code.chars().map(KeyCode::Char).collect::<Vec<_>>();
+    let enter = || vec![KeyCode::Enter];
+    let keys = [enter(), typed("12x3")].concat();
+    let (_, screen) = visit(&keys, join).await;
+    assert!(screen.contains("Friday: the host asks for its code"), "{screen}");
+    assert!(screen.contains("code: 123_"), "{screen}");
+
+    let keys = [enter(), typed("111111"), enter()].concat();
+    let (chosen, screen) = visit(&keys, join).await;
+    assert_eq!(chosen, None);
+    assert!(screen.contains("Friday: the code is wrong"), "{screen}");
+
+    shown.borrow_mut().clear();
+    let keys = [enter(), typed("111111"), enter(), typed("123-456"), enter()].concat();
+    let (chosen, _) = visit(&keys, join).await;
+    assert_eq!(chosen, Some(Ok(Some(7))));
+    assert_eq!(shown.borrow().len(), 3, "each code that is typed is shown once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn enter_alone_asks_only_where_a_person_can_answer() {
+    for (why, asks) in [(EntryRefusal::CodeNeeded, false), (EntryRefusal::CodeOrQuestion, true)] {
+        let asked = Cell::new(false);
+        let join = async |_: FoundSession, proof: EntryProof| {
+            asked.set(asked.get() || proof.ask.is_some());
+            Err(refusal(why))
+        };
+        let (_, screen) = visit(&[KeyCode::Enter, KeyCode::Enter], join).await;
+        assert_eq!(asked.get(), asks, "{screen}");
+        assert_eq!(screen.contains("Enter alone asks the person there"), asks, "{screen}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn escape_leaves_the_code_but_not_the_lobby() {
+    let join = async |_: FoundSession, _: EntryProof| Err(refusal(EntryRefusal::CodeNeeded));
+    let keys = [KeyCode::Enter, KeyCode::Char('1'), KeyCode::Esc];
+    let (chosen, screen) = visit(&keys, join).await;
+    assert_eq!(chosen, None);
+    assert!(screen.contains("Enter join"), "{screen}");
 }

@@ -2,6 +2,7 @@
 //! `processes` runs the real program.
 
 mod added;
+mod admission;
 mod arrangement;
 mod automation;
 mod band;
@@ -17,6 +18,8 @@ mod gestures;
 mod headless;
 mod help;
 mod input;
+#[cfg(all(unix, feature = "net"))]
+mod joining;
 mod keys;
 #[cfg(feature = "mdns")]
 mod lobby;

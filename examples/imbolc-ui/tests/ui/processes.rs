@@ -291,7 +291,8 @@ pub mod net {
         host.wait_for("hosting at ");
         let screen = host.screen();
         let after = screen.split("hosting at ").nth(1).expect("it is there");
-        after.split_whitespace().next().expect("an address").to_owned()
+        let address = after.split_whitespace().next().expect("an address");
+        address.trim_end_matches(',').to_owned()
     }
 
     const HOST: [&str; 6] = ["--server", "--tui", "--name", "mia", "--bind", "127.0.0.1:0"];
@@ -349,8 +350,11 @@ pub mod net {
         let host = if cfg!(feature = "mdns") { &host[..] } else { &host[..6] };
         let mia = Player::start(host);
         let address = address(&mia);
+        let screen = mia.screen();
+        // An address of this machine on the LAN is not exempt.
+        let code = screen.rsplit(", code ").next().expect("it is there");
         let join = ["--connect", &address, "--name", "ana", "--state-dir", state.path()];
-        let ana = Player::start(&join);
+        let ana = Player::start(&[&join[..], &["--code", &code[..7]]].concat());
         ana.wait_for("ana connected");
         mia.wait_for("ana has joined");
     }
@@ -387,6 +391,7 @@ pub mod net {
                 "ana",
                 "--codec",
                 "json",
+                "--plain",
                 "--state-dir",
                 state.path(),
                 "--log",

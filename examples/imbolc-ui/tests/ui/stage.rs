@@ -9,11 +9,16 @@ use std::{
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use imbolc_net::{
     Dispatcher, Event, NetworkState, SessionEvent,
-    dispatcher::{ConnectionError, DispatchError, Events, Identity, MockDispatcher, Status},
+    admission::{AdmissionPolicy, AdmissionStatus},
+    dispatcher::{
+        ConnectionError, DispatchError, Events, HostCommand, HostTrust, Identity, MockDispatcher,
+        Status,
+    },
     model::{DirtyFlags, InstrumentId, Model as _},
     protocol::{
         ClientId, OwnerInfo, Participant, Presence, PrivilegeLevel, Refusal, Roster, Seq, SessionId,
     },
+    security::{JoinCode, PrivateKey},
     studio::{
         Metering, NetworkAction, Pane, ProjectAction, ProjectName, ProjectNotice, Studio,
         StudioState,
@@ -71,7 +76,7 @@ impl Scene {
             Self::Hosting => Status::Hosting { address: "192.168.1.20:9999".parse().ok() },
             Self::Joined | Self::Refused => {
                 let round_trip = Some(Duration::from_micros(2400));
-                Status::Connected { round_trip, heard: Instant::now() }
+                Status::Connected { round_trip, heard: Instant::now(), trust: HostTrust::Verified }
             }
             Self::Reconnecting => Status::Reconnecting {
                 since: Instant::now(),
@@ -88,11 +93,17 @@ impl Scene {
         let mut join = |id, participant| roster.participants.insert(id, participant);
         join(MIA, Participant::new("mia"));
         if self != Self::Local {
-            join(ANA, Participant { round_trip: Some(Millis(5)), ..Participant::new("ana") });
+            let key = |seed| Some(PrivateKey::new([seed; 32]).public());
+            let round_trip = Some(Millis(5));
+            join(ANA, Participant { round_trip, key: key(1), ..Participant::new("ana") });
             let since = Timestamp::from_micros(80_000_000);
             join(
                 BEN,
-                Participant { presence: Presence::Away { since }, ..Participant::new("ben") },
+                Participant {
+                    presence: Presence::Away { since },
+                    key: key(2),
+                    ..Participant::new("ben")
+                },
             );
         }
         let owners: &[(InstrumentId, ClientId)] = match self {
@@ -133,6 +144,8 @@ struct Shown {
     dispatched: Vec<NetworkAction>,
     requests: Vec<String>,
     refuses: Option<Refusal>,
+    admission: Option<Arc<AdmissionStatus>>,
+    administered: Vec<HostCommand>,
 }
 
 impl Stage {
@@ -162,6 +175,8 @@ impl Stage {
             dispatched: Vec::new(),
             requests: Vec::new(),
             refuses: None,
+            admission: (scene == Scene::Hosting).then(|| Arc::new(admission_status())),
+            administered: Vec::new(),
         }));
         let sender = broadcast::Sender::new(64);
         let events = Events::new(sender.subscribe());
@@ -220,6 +235,20 @@ impl Stage {
         self.replace_state(|studio| {
             Arc::make_mut(&mut studio.projects).notice = ProjectNotice::Working(task);
         });
+    }
+
+    /// Changes who asks to join, and the code, with the event.
+    pub fn edit_admission(&mut self, edit: impl FnOnce(&mut AdmissionStatus)) {
+        {
+            let mut shown = self.shown();
+            edit(Arc::make_mut(shown.admission.as_mut().expect("it hosts")));
+        }
+        self.emit(Event::Admission);
+    }
+
+    /// What only a host may do, since the last call.
+    pub fn administered(&mut self) -> Vec<HostCommand> {
+        std::mem::take(&mut self.shown().administered)
     }
 
     /// Edits the roster.
@@ -425,6 +454,7 @@ fn mock(
         it.metering.clone()
     });
     shows!(expect_status, |it| it.status.clone());
+    shows!(expect_admission, |it| it.admission.clone());
     shows!(expect_identity, |it| {
         let roster = &it.state.roster;
         Identity {
@@ -436,6 +466,13 @@ fn mock(
         }
     });
     mock.expect_clock().returning(|| Timestamp::from_micros(87_000_000));
+    mock.expect_administer().returning({
+        let shown = with();
+        move |command| {
+            shown.lock().expect("no test has panicked").administered.push(command);
+            Ok(())
+        }
+    });
     assert_eq!(PrivilegeLevel::default(), PrivilegeLevel::Normal);
 
     let act = {
@@ -486,6 +523,16 @@ fn mock(
     requests!(expect_request_ownership, "own", of);
     requests!(expect_release_ownership, "release", of);
     mock
+}
+
+/// A host with the code 123-456 whom nobody asks.
+fn admission_status() -> AdmissionStatus {
+    AdmissionStatus {
+        policy: AdmissionPolicy::Ask,
+        code: JoinCode::parse("123-456").expect("a code"),
+        paused: None,
+        requests: Vec::new(),
+    }
 }
 
 /// A machine without `scsynth`: no test may start it.

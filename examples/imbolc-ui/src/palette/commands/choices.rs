@@ -47,6 +47,12 @@ pub(super) fn effects(_: &View) -> Vec<Choice> {
     labelled(EffectKind::ALL)
 }
 
+/// The names of those who ask to join.
+pub(super) fn strangers(view: &View) -> Vec<Choice> {
+    let requests = view.admission.iter().flat_map(|admission| &admission.requests);
+    named(requests.filter_map(|request| request.name.clone()))
+}
+
 pub(super) fn buses(view: &View) -> Vec<Choice> {
     view.studio().mixer.buses().map(|(id, bus)| (id.to_string(), bus.name.to_string())).collect()
 }

@@ -1,0 +1,219 @@
+//! An attacker that changes what is on its way, and holds it back.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use imbolc_net::{
+    Dispatcher,
+    admission::AdmissionPolicy,
+    authority::inline,
+    client::{JoinOptions, RemoteDispatcher},
+    installation::Installation,
+    model::{InstrumentId, NoEngine},
+    protocol::{EntryRefusal, entry::EntryRequest},
+    security::Initiator,
+    server::HostDispatcher,
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional},
+    time::{Instant, sleep},
+};
+
+use super::{
+    ANA, EVE, Way, ana, code, failure, host, is_connected, message, new_code, options,
+    participants, relay, wire, with_code, wrong,
+};
+use crate::{
+    conformance::eventually,
+    ledger::{Ledger, Pages, Write},
+    shell::visitor::{self, Visitor, keyed_hello, lan},
+};
+
+/// What happens to a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Harm {
+    Changed,
+    Dropped,
+    Doubled,
+    Swapped,
+    Truncated,
+    /// A message that nobody sealed comes before it.
+    Forged,
+    /// A message of an earlier connection of the client comes in its place.
+    Spliced,
+    /// The connection ends in an orderly way, in its place.
+    Ended,
+}
+
+/// Harms one message on `way`. The client must notice, come back by itself, and have each
+/// of its edits counted once.
+async fn assert_recovers(harm: Harm, way: Way) {
+    let (network, listener) = lan();
+    let pages = Pages::empty(1);
+    let host: HostDispatcher<Ledger> = HostDispatcher::open(
+        "host",
+        pages,
+        inline(|| NoEngine),
+        listener,
+        options(AdmissionPolicy::Open),
+    )
+    .unwrap();
+    let (wire, taps) = wire();
+    let is_armed = Arc::new(AtomicBool::new(false));
+    let connections = Arc::new(AtomicUsize::new(0));
+    let (armed, seen) = (Arc::clone(&is_armed), Arc::clone(&connections));
+    let (mut held, mut earlier) = (None, Vec::new());
+    relay(taps, network, move |passing| {
+        seen.fetch_max(passing.connection + 1, Relaxed);
+        let mut bytes = passing.bytes;
+        if passing.way != way || passing.number < 3 {
+            return Some(bytes);
+        }
+        if passing.connection == 1 && harm == Harm::Spliced && passing.number == 3 {
+            return Some(std::mem::take(&mut earlier));
+        }
+        if passing.connection > 0 {
+            return Some(bytes);
+        }
+        if let Some(held) = held.take() {
+            return Some([bytes, held].concat());
+        }
+        if !armed.swap(false, Relaxed) {
+            earlier = bytes.clone();
+            return Some(bytes);
+        }
+        match harm {
+            Harm::Changed => {
+                let last = bytes.len() - 1;
+                bytes[last] ^= 1;
+            }
+            Harm::Dropped => bytes.clear(),
+            Harm::Doubled => bytes = bytes.repeat(2),
+            Harm::Swapped => held = Some(std::mem::take(&mut bytes)),
+            Harm::Truncated => bytes.truncate(bytes.len() / 2),
+            Harm::Forged => bytes.splice(0..0, [0, 17].into_iter().chain([7; 17])).for_each(drop),
+            Harm::Spliced | Harm::Ended => return None,
+        }
+        Some(bytes)
+    });
+    let options =
+        JoinOptions { own: vec![InstrumentId(1)], ..ana(&Installation::in_memory().unwrap()) };
+    let ana: RemoteDispatcher<Ledger> = RemoteDispatcher::join(wire, options).await.unwrap();
+    let mut written = Vec::new();
+    for line in 0..12 {
+        if line == 3 {
+            // Enough has passed to take a message from.
+            sleep(Duration::from_secs(6)).await;
+            is_armed.store(true, Relaxed);
+        }
+        ana.dispatch(Write { page: 1, line }).unwrap();
+        written.push(line);
+        sleep(Duration::from_millis(500)).await;
+    }
+    let expected = if harm == Harm::Spliced { 3 } else { 2 };
+    eventually("it comes back", || is_connected(&ana) && connections.load(Relaxed) == expected)
+        .await;
+    eventually("its edits arrive", || host.state().model.lines(1).len() >= written.len()).await;
+    sleep(Duration::from_secs(10)).await;
+    assert_eq!(host.state().model.lines(1), written, "{harm:?} {way:?}");
+    assert_eq!(ana.state().model.lines(1), written, "{harm:?} {way:?}");
+    assert_eq!(connections.load(Relaxed), expected, "{harm:?} {way:?}");
+    assert_eq!(participants(&host), 2, "it has its place again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn tampered_connection_is_lost_and_each_edit_counts_once() {
+    use Harm::{Changed, Doubled, Dropped, Ended, Forged, Spliced, Swapped, Truncated};
+
+    for harm in [Changed, Dropped, Doubled, Swapped, Truncated, Forged, Spliced, Ended] {
+        for way in [Way::ToHost, Way::ToClient] {
+            assert_recovers(harm, way).await;
+        }
+    }
+}
+
+/// Opens a channel and sends a `Hello`, with this long before message 3. Returns whether it
+/// has joined.
+async fn joins_after(lan: &visitor::Lan, wait: Duration) -> bool {
+    let mut stream = lan.connect(EVE);
+    let (initiator, opening) = Initiator::new(&visitor::key(66)).unwrap();
+    stream.write_all(&opening).await.unwrap();
+    let reply = message(&mut stream).await.unwrap();
+    let (finish, mut channel) = initiator.read_reply(&reply[2..]).unwrap().finish().unwrap();
+    sleep(wait).await;
+    let (mut frame, mut sealed) = (Vec::new(), finish);
+    let hello = EntryRequest::Hello(keyed_hello("Eve"));
+    imbolc_net::protocol::framing::encode(
+        imbolc_net::protocol::framing::Codec::Json,
+        &hello,
+        &mut frame,
+    )
+    .unwrap();
+    channel.sealer.seal(&frame, &mut sealed).unwrap();
+    // The host may have closed it.
+    let _ = stream.write_all(&sealed).await;
+    stream.read_u8().await.is_ok()
+}
+
+#[tokio::test(start_paused = true)]
+async fn message_3_has_5_seconds() {
+    let (host, lan) = host(AdmissionPolicy::Open);
+    assert!(joins_after(&lan, Duration::from_millis(4900)).await);
+    eventually("it is gone", || host.stats().open == 0).await;
+    let before = host.state().roster.participants.keys().max().copied();
+    assert!(!joins_after(&lan, Duration::from_millis(5100)).await);
+    assert_eq!(host.state().roster.participants.keys().max().copied(), before);
+}
+
+/// The host, or the network, stands still for so long before message 2.
+#[tokio::test(start_paused = true)]
+async fn host_that_pauses_in_the_handshake_costs_no_code() {
+    let (host, lan) = host(AdmissionPolicy::Code);
+    let installation = Installation::in_memory().unwrap();
+    for (pause, waited) in [(5500, 5500), (9000, 6000)] {
+        let (wire, mut taps) = wire();
+        let lan = lan.clone();
+        tokio::spawn(async move {
+            let mut client = taps.recv().await.unwrap();
+            let mut far = lan.connect(ANA);
+            far.write_all(&message(&mut client).await.unwrap()).await.unwrap();
+            let reply = message(&mut far).await.unwrap();
+            sleep(Duration::from_millis(pause)).await;
+            // The client may have given up.
+            let _ = client.write_all(&reply).await;
+            let _ = copy_bidirectional(&mut client, &mut far).await;
+        });
+        let begun = Instant::now();
+        let failed = failure(wire, with_code(&installation, &host)).await;
+        assert!(!failed.is_final(), "{failed}");
+        let took = begun.elapsed().as_millis();
+        assert!((waited..waited + 50).contains(&took), "{took} ms: {failed}");
+    }
+    assert_eq!(participants(&host), 1);
+    let (wire, taps) = wire();
+    relay(taps, lan, |passing| Some(passing.bytes));
+    let _ana: RemoteDispatcher =
+        RemoteDispatcher::join(wire, with_code(&installation, &host)).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn run_under_a_replaced_code_is_not_looked_at() {
+    let (host, lan) = host(AdmissionPolicy::Code);
+    // More than an address may guess, so it would pause codes if they were counted.
+    for turn in 0..8 {
+        let mut eve = Visitor::connect_from(&lan, EVE, 66).await;
+        let right = code(&host);
+        let digits = if turn % 2 == 0 { &right } else { wrong(&host) };
+        let proof = eve.begin_code(digits).await;
+        new_code(&host);
+        let refused = eve.refused(&EntryRequest::ConfirmCode { mac: proof.own() }).await;
+        assert_eq!(refused, EntryRefusal::CodeReplaced);
+    }
+    let mut eve = Visitor::connect_from(&lan, EVE, 66).await;
+    eve.prove_code(&code(&host)).await;
+}
