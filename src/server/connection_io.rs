@@ -15,6 +15,7 @@ use crate::{
         ProtocolError, ServerMessage,
         framing::{self, Codec},
     },
+    security::ChannelError,
     sync::session::ConnectionId,
     transport::{ChannelWriter, Reader, Writer},
 };
@@ -101,7 +102,9 @@ pub(super) async fn linger_close<R: Reader>(reader: R) {
 
 /// The end of a connection that failed to read a frame of at most `limit` bytes.
 pub(super) fn read_failure(error: &io::Error, limit: usize) -> ConnectionEnd {
-    if error.kind() == io::ErrorKind::InvalidData {
+    // What does not open may be an attacker's: the client has done nothing wrong.
+    let is_broken = error.get_ref().is_some_and(|source| source.is::<ChannelError>());
+    if error.kind() == io::ErrorKind::InvalidData && !is_broken {
         ConnectionEnd::Fault(ProtocolError::FrameTooLong { limit: limit as u64 })
     } else {
         ConnectionEnd::Lost
