@@ -59,12 +59,11 @@ pub(super) async fn write_frames<M: Model, W: Writer>(
 ) -> io::Result<()> {
     let mut rest = bytes;
     let mut told = Instant::now();
-    while !rest.is_empty() {
-        let taken = timeout(inner.config.write_timeout, writer.write(rest)).await??;
+    while !(rest.is_empty() && writer.is_drained()) {
+        let taken = timeout(inner.config.write_timeout, writer.push(&mut rest)).await??;
         if taken == 0 {
             return Err(io::ErrorKind::WriteZero.into());
         }
-        rest = &rest[taken..];
         inner.connections.bytes_out.add(taken);
         if told.elapsed() >= PROGRESS_INTERVAL
             && let Some(connection) = connection

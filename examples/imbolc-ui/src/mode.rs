@@ -149,6 +149,7 @@ fn host_mode(arguments: &Arguments) -> Result<Start, String> {
                 (false, false) => AdmissionPolicy::Code,
             },
             local_exemption: !arguments.no_local_exemption,
+            installation: Some(installation(arguments)?),
             ..HostOptions::default()
         },
     };
