@@ -66,6 +66,20 @@ fn code_is_given_as_option_or_variable() {
 }
 
 #[test]
+fn code_is_in_no_log() {
+    let state = Directory::new("logged");
+    let log = format!("{}/log", state.path());
+    let (mut host, address, code) = host(&["--log", &log]);
+    let ana = Player::start(&join(&address, &state, &["--code", &code]));
+    ana.wait_for("ana connected");
+    host.wait_for_line("ana has joined");
+    let log = std::fs::read_to_string(log).expect("a log");
+    assert!(log.contains("TRACE") || log.contains("DEBUG"), "{log}");
+    let digits = code.replace('-', "");
+    assert!(!log.contains(&code) && !log.contains(&digits), "{log}");
+}
+
+#[test]
 fn open_session_asks_for_no_code_and_is_marked() {
     let state = Directory::new("opened");
     let host = ["--server", "--name", "mia", "--bind", "127.0.0.1:0", "--no-local-exemption"];
