@@ -261,7 +261,7 @@ async fn question_is_declined_or_ends_after_60_s() {
     host.decide(host.admission().unwrap().requests[0].id, Verdict::No).unwrap();
     assert_eq!(eve.refusal().await, EntryRefusal::Declined);
     assert!(begun.elapsed() < SECOND);
-    let mut eve = Visitor::connect(&lan, 1).await;
+    let mut eve = Visitor::connect(&lan, 2).await;
     eve.ask().await;
     assert_eq!(eve.refusal().await, EntryRefusal::Unanswered);
     assert!((60 * SECOND..62 * SECOND).contains(&begun.elapsed()), "{:?}", begun.elapsed());
