@@ -85,7 +85,7 @@ async fn encrypted_python_client_enters_edits_and_resumes() {
             assert!(lines.any(|line| line.contains(expected)), "no `{expected}`:\n{printed}");
         }
         event(&mut events, |event| match event {
-            Event::Session(SessionEvent::Left(who)) => Some(assert_eq!(who.name.as_str(), "py")),
+            Event::Session(SessionEvent::Left(who)) => Some(assert_eq!(&*who.name, "py")),
             _ => None,
         })
         .await;
