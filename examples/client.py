@@ -50,6 +50,8 @@ def describe(refusal):
 class Frames:
     """Messages over TCP: four bytes of length, then JSON."""
 
+    longest = LONGEST_FRAME
+
     def __init__(self, host, port):
         self.socket = socket.create_connection((host, port), timeout=IDLE_TIMEOUT)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -66,7 +68,7 @@ class Frames:
             return None
         expect(len(head) == 4, "the connection ended within a frame")
         (length,) = struct.unpack(">I", head)
-        expect(length <= LONGEST_FRAME, f"a frame of {length} bytes was announced")
+        expect(length <= self.longest, f"a frame of {length} bytes was announced")
         payload = self.incoming.read(length)
         expect(len(payload) == length, "the connection ended within a frame")
         return json.loads(payload)

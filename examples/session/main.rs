@@ -392,6 +392,7 @@ impl Access {
                 (false, false) => AdmissionPolicy::Code,
             },
             local_exemption: !self.no_local_exemption,
+            installation: Some(self.files.installation()?),
             ..HostOptions::default()
         })
     }

@@ -11,6 +11,7 @@ use imbolc_net::{
     ClientMessage, Model as _, ServerMessage,
     projects::Store,
     protocol::{
+        entry::{EntryReply, EntryRequest},
         framing::{self, Codec, Compression, Format},
         limits,
     },
@@ -22,13 +23,17 @@ use serde_json::json;
 
 pub use conversation::{NO_TOKEN, converse, hello, transmit};
 
-/// Decodes a payload as a client's message. If it is one, it must survive being
-/// encoded and decoded once more, in both codecs.
+/// Decodes a payload as a client's message, or in JSON as one of a client that is not
+/// admitted yet. If it is one, it must survive being encoded and decoded once more, in
+/// both codecs.
 ///
 /// # Panics
 /// If it does not.
 pub fn decode_client_message(codec: Codec, payload: &[u8]) {
     decode_and_round_trip::<ClientMessage>(codec, payload);
+    if codec == Codec::Json {
+        decode_and_round_trip::<EntryRequest>(codec, payload);
+    }
 }
 
 /// As [`decode_client_message`], for a message of the authority.
@@ -37,6 +42,9 @@ pub fn decode_client_message(codec: Codec, payload: &[u8]) {
 /// If it does not survive.
 pub fn decode_server_message(codec: Codec, payload: &[u8]) {
     decode_and_round_trip::<ServerMessage>(codec, payload);
+    if codec == Codec::Json {
+        decode_and_round_trip::<EntryReply>(codec, payload);
+    }
 }
 
 // Only the functions above use it, so that it is compiled here and not in each target.

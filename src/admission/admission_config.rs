@@ -27,6 +27,9 @@ pub struct AdmissionConfig {
     /// How long a connection may take until its `Hello`, the first message of a code or
     /// its question, and how long an admitted one may take until its `Hello`. 5 s.
     pub handshake_timeout: Duration,
+    /// How many handshakes of keys that are not known may be unfinished. 128. Then one of
+    /// the busiest address makes room.
+    pub handshakes: usize,
     /// How many participants the session may have. 64. At most a quarter of the places
     /// are kept for known keys.
     pub places: u32,
@@ -39,15 +42,13 @@ impl Default for AdmissionConfig {
             local_exemption: true,
             attended: true,
             handshake_timeout: Duration::from_secs(5),
+            handshakes: 128,
             places: 64,
         }
     }
 }
 
-/// Unfinished handshakes of keys that are not known. Then one of the busiest address
-/// makes room.
-pub const MAX_HANDSHAKES: usize = 128;
-/// The same for keys that are known, from message 3 to the `Hello`.
+/// Unfinished handshakes of keys that are known, from message 3 to the `Hello`.
 pub const MAX_KNOWN_HANDSHAKES: usize = 128;
 /// Answers to the first message of the channel, in any second. Each costs about a
 /// quarter of a millisecond, and they are evenly spaced, so that they delay nothing else.

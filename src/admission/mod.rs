@@ -45,8 +45,7 @@ use std::{
 
 pub use admission_config::{AdmissionConfig, AdmissionPolicy};
 use admission_config::{
-    KEPT_PLACES, MAX_HANDSHAKES, MAX_KNOWN_HANDSHAKES, MAX_RUNS, PLAIN_STRANGER_FRAME, RUN_TIMEOUT,
-    STRANGER_FRAME,
+    KEPT_PLACES, MAX_KNOWN_HANDSHAKES, MAX_RUNS, PLAIN_STRANGER_FRAME, RUN_TIMEOUT, STRANGER_FRAME,
 };
 pub use admission_output::{AdmissionOutput, AdmissionStatus, Admitted};
 use answer_turns::AnswerTurns;
@@ -160,7 +159,7 @@ impl AdmissionControl {
     /// `random` decides which one makes room, if it must.
     pub fn connected(&mut self, now: Timestamp, ip: Option<IpAddr>, random: u64) -> StrangerId {
         let address = PeerAddress::of(ip);
-        self.make_room(Budget::Handshake, MAX_HANDSHAKES, address, random);
+        self.make_room(Budget::Handshake, self.config.handshakes, address, random);
         let id = StrangerId(self.next_stranger);
         self.next_stranger += 1;
         let deadline = now + self.config.handshake_timeout;

@@ -50,7 +50,9 @@ pub struct WordsPrompt(Box<dyn FnOnce(Words) -> oneshot::Receiver<bool> + Send +
 impl WordsPrompt {
     /// Calls `show` with the words. It must not block.
     #[must_use]
-    pub fn new(show: impl FnOnce(Words) -> oneshot::Receiver<bool> + Send + Sync + 'static) -> Self {
+    pub fn new(
+        show: impl FnOnce(Words) -> oneshot::Receiver<bool> + Send + Sync + 'static,
+    ) -> Self {
         Self(Box::new(show))
     }
 }
@@ -225,7 +227,11 @@ impl ClientEntry {
         }
         if let Some(code) = self.code.take() {
             let spent = self.installation.is_spent(&code, host);
-            return if spent { Err(ConnectionError::HostNotProven) } else { Ok(Approach::Code(code)) };
+            return if spent {
+                Err(ConnectionError::HostNotProven)
+            } else {
+                Ok(Approach::Code(code))
+            };
         }
         let pinned = self.installation.pinned_under(&self.labels);
         if let Some((_, label)) = pinned.filter(|(key, _)| *key != host) {

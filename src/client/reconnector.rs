@@ -20,7 +20,9 @@ use super::{
     shared::{MirrorState, SessionIdentity, Shared},
 };
 use crate::{
-    dispatcher::{CloseReason, ConnectionError, DispatchError, EVENT_BACKLOG, Event, HostTrust, Status},
+    dispatcher::{
+        CloseReason, ConnectionError, DispatchError, EVENT_BACKLOG, Event, HostTrust, Status,
+    },
     installation::{PlaceKeeper, SavedPlace},
     model::Model,
     protocol::{ClientMessage, Hello, PROTOCOL_VERSION, Resume, SessionId},
@@ -93,7 +95,13 @@ impl<C: Connector> Reconnector<C> {
         let Some(session) = self.place.session else {
             return Ok((self.join().await?, None));
         };
-        let resume = Resume { token: self.place.token, client_id: None, seq: None, answered: None, history: 0 };
+        let resume = Resume {
+            token: self.place.token,
+            client_id: None,
+            seq: None,
+            answered: None,
+            history: 0,
+        };
         match self.resume(resume).await {
             Err(ConnectionError::ResumeRefused(_)) => Ok((self.join().await?, Some(session))),
             other => Ok((other?, None)),

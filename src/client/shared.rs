@@ -17,7 +17,9 @@ use tracing::warn;
 
 use super::last_heard::LastHeard;
 use crate::{
-    dispatcher::{Clock, CloseReason, DispatchError, EVENT_BACKLOG, Event, Events, HostTrust, Status},
+    dispatcher::{
+        Clock, CloseReason, DispatchError, EVENT_BACKLOG, Event, Events, HostTrust, Status,
+    },
     model::{DirtyFlags, Model},
     protocol::{ActionNumber, ClientId, NetworkState, SessionId},
     sync::{
@@ -268,7 +270,6 @@ impl<M: Model> Shared<M> {
         }
     }
 }
-
 
 fn connected(round_trip: Option<Duration>, heard: &LastHeard, trust: HostTrust) -> Status {
     Status::Connected { round_trip, heard: heard.last().into_std(), trust }

@@ -31,14 +31,14 @@ pub struct Advert {
     pub participants: u32,
     /// The largest number of participants that the host admits.
     pub max_participants: u32,
-    /// Whether joining needs a secret. The current protocol has none, so a host
-    /// of this version announces `false`.
+    /// Whether a stranger needs the code, or is asked for: `false` only if the session was
+    /// [opened](crate::admission::AdmissionPolicy::Open) on purpose.
     pub secret: bool,
 }
 
 impl Advert {
-    /// An advert for a session of the built-in studio: one participant, and the
-    /// default limit of [`SessionConfig`].
+    /// An advert for a session of the built-in studio: one participant, the default limit
+    /// of [`SessionConfig`], and not open.
     ///
     /// # Errors
     /// [`ProtocolError::BadName`] if `session` is not a valid name.
@@ -59,7 +59,7 @@ impl Advert {
             model_version: M::VERSION,
             participants: 1,
             max_participants: SessionConfig::default().max_participants,
-            secret: false,
+            secret: true,
         })
     }
 

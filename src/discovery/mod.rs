@@ -60,8 +60,10 @@ mod tracker;
 use std::{collections::BTreeSet, fmt, net::SocketAddr};
 
 use crate::{
+    installation::HostLabels,
     model::Model,
     protocol::{PROTOCOL_VERSION, SessionId},
+    studio::Name,
 };
 
 pub use advert::{Advert, Versions};
@@ -119,7 +121,7 @@ pub struct FoundSession {
     pub participants: Option<u32>,
     /// The largest number of participants.
     pub max_participants: Option<u32>,
-    /// Whether joining needs a secret; `false` if not announced.
+    /// Whether a stranger needs the code, or is asked for; `false` if not announced.
     pub secret: bool,
     /// Where it can be reached, best first: on this machine, in one of its
     /// subnets, at a link-local address with its scope, elsewhere. At least one.
@@ -135,6 +137,18 @@ impl FoundSession {
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.addresses[0]
+    }
+
+    /// Under which labels the key of its host is kept. A session that nobody has named has
+    /// no name by which it could be told from others.
+    #[must_use]
+    pub fn labels(&self) -> HostLabels {
+        let is_named = self.name != Name::default().as_str();
+        HostLabels {
+            session: is_named.then(|| self.name.clone()),
+            machine: self.host.clone(),
+            address: self.address().to_string(),
+        }
     }
 
     /// Whether a client of the model `M` can join.
@@ -215,6 +229,17 @@ mod tests {
         assert_eq!(of(Some(Versions { model_version, ..ours.clone() })), Compatibility::OtherModel);
         assert_eq!(of(Some(Versions { model: "chess".into(), ..ours })), Compatibility::OtherModel);
         assert_eq!(of(None), Compatibility::Unknown);
+    }
+
+    #[test]
+    fn session_is_labelled_by_its_name_unless_nobody_named_it() {
+        let named = FoundSession { host: Some("stage".into()), ..session(None) };
+        let labels = named.labels();
+        assert_eq!(labels.session.as_deref(), Some("jam"));
+        assert_eq!(labels.machine.as_deref(), Some("stage"));
+        assert_eq!(labels.address, "127.0.0.1:9999");
+        let name = Name::default().as_str().to_owned();
+        assert_eq!(FoundSession { name, ..named }.labels().session, None);
     }
 
     #[test]

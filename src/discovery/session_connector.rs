@@ -31,8 +31,8 @@ const TRIED_ELSEWHERE: usize = 8;
 
 /// Connects to a session that was found on the LAN: to its last address, or if that
 /// fails to one at which discovery lists a session of the same
-/// [id](FoundSession::session_id). A connection, and the resume token that the client
-/// sends over it, never goes to another session's new address.
+/// [id](FoundSession::session_id). A connection never goes to another session's new address.
+/// Whether the host there is the same is decided by its key.
 ///
 /// A session that announces no id is not followed.
 pub struct SessionConnector {

@@ -25,8 +25,8 @@ use std::{
 };
 
 use kept_list::KeptList;
-use parking_lot::Mutex;
 use known_hosts::KnownHost;
+use parking_lot::Mutex;
 pub(crate) use place_keeper::PlaceKeeper;
 pub use {
     known_hosts::HostLabels,

@@ -34,7 +34,7 @@ fn labels(session: u8, machine: &str, address: &str) -> HostLabels {
     }
 }
 
-fn known(number: u8, name: &str, last_seen: u64) -> KnownParticipant {
+fn seen_participant(number: u8, name: &str, last_seen: u64) -> KnownParticipant {
     KnownParticipant { key: key_of(number), name: name.into(), last_seen }
 }
 
@@ -43,15 +43,15 @@ fn is_known(installation: &Installation, number: u8) -> bool {
 }
 
 /// As a host does that admits one more.
-fn admit(installation: &Installation, number: u8) -> io::Result<()> {
-    installation.update_known(&[], &[known(number, "Ana", number.into())])
+fn admit_one(installation: &Installation, number: u8) -> io::Result<()> {
+    installation.update_known(&[], &[seen_participant(number, "Ana", number.into())])
 }
 
-fn pinned(installation: &Installation, labels: &HostLabels) -> Option<PublicKey> {
+fn key_under(installation: &Installation, labels: &HostLabels) -> Option<PublicKey> {
     installation.pinned_under(labels).map(|(key, _)| key)
 }
 
-fn address(address: &str) -> HostLabels {
+fn address_label(address: &str) -> HostLabels {
     HostLabels { address: address.into(), ..HostLabels::default() }
 }
 
@@ -111,8 +111,8 @@ fn only_the_user_can_read_the_files() {
     let directory = state_directory();
     let state = directory.path().join("state");
     let installation = opened(&state);
-    installation.pin(key_of(1), &address("stage:9999")).unwrap();
-    admit(&installation, 2).unwrap();
+    installation.pin(key_of(1), &address_label("stage:9999")).unwrap();
+    admit_one(&installation, 2).unwrap();
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&state), 0o700);
     let names = ["identity.key", "known-hosts.json", "known-participants.json", "keys.lock"];
@@ -197,10 +197,10 @@ fn key_that_cannot_be_kept_is_in_memory() {
         let notice = installation.notice().unwrap();
         assert!(notice.contains("a key in memory only"), "{notice}");
         assert!(notice.contains(&*path.to_string_lossy()) && !notice.contains('\n'), "{notice}");
-        admit(&installation, 1).unwrap_err();
-        installation.pin(key_of(2), &address("stage:9999")).unwrap_err();
+        admit_one(&installation, 1).unwrap_err();
+        installation.pin(key_of(2), &address_label("stage:9999")).unwrap_err();
         assert!(is_known(&installation, 1) && installation.is_pinned(key_of(2)));
-        installation.update_known(&[known(1, "Ana", 1)], &[]).unwrap_err();
+        installation.update_known(&[seen_participant(1, "Ana", 1)], &[]).unwrap_err();
         assert!(!is_known(&installation, 1));
     }
 }
@@ -233,16 +233,16 @@ fn pin_is_found_by_key_and_by_each_label() {
             labels(2, "Stage", "10.0.0.2:9999"),
             labels(2, "other", "10.0.0.1:9999"),
         ] {
-            assert_eq!(pinned(&installation, &found), Some(key_of(1)), "{found:?}");
+            assert_eq!(key_under(&installation, &found), Some(key_of(1)), "{found:?}");
         }
-        assert_eq!(pinned(&installation, &labels(2, "other", "10.0.0.1:9998")), None);
-        assert_eq!(pinned(&installation, &HostLabels::default()), None);
+        assert_eq!(key_under(&installation, &labels(2, "other", "10.0.0.1:9998")), None);
+        assert_eq!(key_under(&installation, &HostLabels::default()), None);
     }
     installation.pin(key_of(2), &labels(2, "cellar", "10.0.0.2:9999")).unwrap();
     let mixed = labels(2, "stage", "10.0.0.1:9999");
-    assert_eq!(pinned(&installation, &mixed), Some(key_of(2)), "the session counts first");
+    assert_eq!(key_under(&installation, &mixed), Some(key_of(2)), "the session counts first");
     let mixed = labels(3, "stage", "10.0.0.2:9999");
-    assert_eq!(pinned(&installation, &mixed), Some(key_of(1)), "then the machine");
+    assert_eq!(key_under(&installation, &mixed), Some(key_of(1)), "then the machine");
 }
 
 #[test]
@@ -254,12 +254,12 @@ fn pin_replaces_another_key_of_the_same_host() {
     assert!(!installation.is_pinned(key_of(1)) && installation.is_pinned(key_of(2)));
     installation.pin(key_of(3), &HostLabels { machine: None, ..labels(2, "", "b:9999") }).unwrap();
     assert!(installation.is_pinned(key_of(2)), "others use the same name");
-    assert_eq!(pinned(&installation, &labels(2, "", "b:9999")), Some(key_of(3)));
+    assert_eq!(key_under(&installation, &labels(2, "", "b:9999")), Some(key_of(3)));
     // Of a host that is known by its address only, nothing is left.
-    installation.pin(key_of(4), &address("c:9999")).unwrap();
-    installation.pin(key_of(5), &address("C:9999")).unwrap();
+    installation.pin(key_of(4), &address_label("c:9999")).unwrap();
+    installation.pin(key_of(5), &address_label("C:9999")).unwrap();
     assert!(!installation.is_pinned(key_of(4)));
-    assert_eq!(pinned(&installation, &address("c:9999")), Some(key_of(5)));
+    assert_eq!(key_under(&installation, &address_label("c:9999")), Some(key_of(5)));
 }
 
 /// Two rehearsal rooms whose routers give out the same addresses.
@@ -270,12 +270,12 @@ fn address_in_another_network_does_not_cost_a_pin() {
     installation.pin(key_of(1), &home).unwrap();
     installation.pin(key_of(2), &cellar).unwrap();
     assert!(installation.is_pinned(key_of(1)) && installation.is_pinned(key_of(2)));
-    assert_eq!(pinned(&installation, &address("10.0.0.1:9999")), Some(key_of(2)));
-    assert_eq!(pinned(&installation, &home), Some(key_of(1)));
+    assert_eq!(key_under(&installation, &address_label("10.0.0.1:9999")), Some(key_of(2)));
+    assert_eq!(key_under(&installation, &home), Some(key_of(1)));
     // Found by its address alone, it keeps its other labels.
-    installation.pin(key_of(1), &address("10.0.0.7:9999")).unwrap();
-    assert_eq!(pinned(&installation, &labels(9, "home", "x:1")), Some(key_of(1)));
-    assert_eq!(pinned(&installation, &address("10.0.0.7:9999")), Some(key_of(1)));
+    installation.pin(key_of(1), &address_label("10.0.0.7:9999")).unwrap();
+    assert_eq!(key_under(&installation, &labels(9, "home", "x:1")), Some(key_of(1)));
+    assert_eq!(key_under(&installation, &address_label("10.0.0.7:9999")), Some(key_of(1)));
 }
 
 #[test]
@@ -300,12 +300,15 @@ fn known_participant_has_its_last_name_and_date() {
     let directory = state_directory();
     let installation = opened(directory.path());
     assert_eq!(installation.known(), []);
-    let first = [known(1, "Ana", 10), known(2, "Ben\u{1b}[2J\u{202e}", 20)];
+    let first = [seen_participant(1, "Ana", 10), seen_participant(2, "Ben\u{1b}[2J\u{202e}", 20)];
     installation.update_known(&[], &first).unwrap();
-    let then = [known(1, "Anna", 30), first[1].clone()];
+    let then = [seen_participant(1, "Anna", 30), first[1].clone()];
     installation.update_known(&first, &then).unwrap();
     for installation in [installation.clone(), opened(directory.path())] {
-        assert_eq!(installation.known(), [known(2, "Ben[2J", 20), known(1, "Anna", 30)]);
+        assert_eq!(
+            installation.known(),
+            [seen_participant(2, "Ben[2J", 20), seen_participant(1, "Anna", 30)]
+        );
     }
     installation.update_known(&then, &then[1..]).unwrap();
     for installation in [installation.clone(), opened(directory.path())] {
@@ -328,12 +331,12 @@ fn longest_unseen_is_forgotten_first() {
     let installation = Installation::in_memory().unwrap();
     for number in 0..1024 {
         installation.update_known(&[], &seen(number, number.into())).unwrap();
-        installation.pin(many(number), &address(&format!("host{number}:9999"))).unwrap();
+        installation.pin(many(number), &address_label(&format!("host{number}:9999"))).unwrap();
     }
     installation.update_known(&seen(0, 0), &seen(0, 2000)).unwrap();
-    installation.pin(many(0), &address("moved:9999")).unwrap();
+    installation.pin(many(0), &address_label("moved:9999")).unwrap();
     installation.update_known(&[], &seen(1024, 2001)).unwrap();
-    installation.pin(many(1024), &address("new:9999")).unwrap();
+    installation.pin(many(1024), &address_label("new:9999")).unwrap();
     let known: Vec<_> = installation.known().iter().map(|known| known.key).collect();
     assert_eq!(known.len(), 1024);
     for (number, is_left) in [(0, true), (1, false), (2, true), (1024, true)] {
@@ -348,8 +351,8 @@ fn programs_do_not_lose_what_others_add() {
     let programs: Vec<_> = (0..PROGRAMS).map(|_| opened(directory.path())).collect();
     at_once(|number| {
         let installation = &programs[usize::from(number) - 1];
-        admit(&installation, number).unwrap();
-        installation.pin(key_of(number), &address(&format!("host{number}:9999"))).unwrap();
+        admit_one(&installation, number).unwrap();
+        installation.pin(key_of(number), &address_label(&format!("host{number}:9999"))).unwrap();
     });
     let all = opened(directory.path());
     for number in 1..=PROGRAMS {
@@ -358,7 +361,7 @@ fn programs_do_not_lose_what_others_add() {
     // A key that another program has forgotten does not come back.
     all.update_known(&all.known(), &all.known()[1..]).unwrap();
     let gone = (1..=PROGRAMS).find(|number| !is_known(&all, *number)).unwrap();
-    admit(&programs[1], 100).unwrap();
+    admit_one(&programs[1], 100).unwrap();
     assert!(!is_known(&opened(directory.path()), gone));
     assert!(!is_known(&programs[1], gone));
 }
@@ -380,16 +383,16 @@ fn list_that_is_not_understood_is_kept_aside() {
         let notice = installation.notice().unwrap();
         assert!(notice.contains("is kept as") && notice.contains(".broken"), "{notice}");
         assert_eq!(fs::read_to_string(&aside).unwrap(), content);
-        admit(&installation, 1).unwrap();
-        installation.pin(key_of(2), &address("stage:9999")).unwrap();
+        admit_one(&installation, 1).unwrap();
+        installation.pin(key_of(2), &address_label("stage:9999")).unwrap();
         let again = opened(directory.path());
         assert_eq!(again.notice(), None);
         assert!(is_known(&again, 1) && again.is_pinned(key_of(2)));
 
         // While the program runs, and a file is kept aside already: neither is lost.
         fs::write(&path, "other").unwrap();
-        let one = admit(&installation, 3).is_err();
-        let other = installation.pin(key_of(4), &address("cellar:9999")).is_err();
+        let one = admit_one(&installation, 3).is_err();
+        let other = installation.pin(key_of(4), &address_label("cellar:9999")).is_err();
         assert!(one ^ other, "the file that is not understood is not written");
         assert!(is_known(&installation, 3) && installation.is_pinned(key_of(4)));
         assert_eq!(fs::read_to_string(&path).unwrap(), "other");
@@ -399,8 +402,8 @@ fn list_that_is_not_understood_is_kept_aside() {
 
         // What could not be written is written with the next change.
         fs::remove_file(&path).unwrap();
-        admit(&installation, 5).unwrap();
-        installation.pin(key_of(6), &address("attic:9999")).unwrap();
+        admit_one(&installation, 5).unwrap();
+        installation.pin(key_of(6), &address_label("attic:9999")).unwrap();
         let again = opened(directory.path());
         assert!([3, 5].into_iter().all(|number| is_known(&again, number)));
         assert!([4, 6].into_iter().all(|number| again.is_pinned(key_of(number))));
@@ -413,11 +416,11 @@ fn lock_of_another_program_is_not_waited_for_without_end() {
     let installation = Arc::new(opened(directory.path()));
     let lock = private_files::lock_directory(directory.path()).unwrap();
     let begun = std::time::Instant::now();
-    let refused = admit(&installation, 1).unwrap_err();
+    let refused = admit_one(&installation, 1).unwrap_err();
     assert_eq!(refused.kind(), io::ErrorKind::TimedOut);
     assert!(begun.elapsed().as_secs() < 10);
     assert!(is_known(&installation, 1));
     drop(lock);
-    admit(&installation, 2).unwrap();
+    admit_one(&installation, 2).unwrap();
     assert!(is_known(&opened(directory.path()), 1));
 }

@@ -163,7 +163,7 @@ pub enum ProtocolError {
         /// The expected number.
         expected: ActionNumber,
     },
-    /// The limit of participants or connections is reached.
+    /// The limit of participants is reached.
     #[error("the session is full: {limit} is the limit")]
     SessionFull {
         /// The limit.

@@ -15,6 +15,7 @@ use crate::{
         ProtocolError, ServerMessage,
         framing::{self, Codec},
     },
+    security::ChannelError,
     sync::session::ConnectionId,
     transport::{ChannelWriter, Reader, Writer},
 };
@@ -59,12 +60,11 @@ pub(super) async fn write_frames<M: Model, W: Writer>(
 ) -> io::Result<()> {
     let mut rest = bytes;
     let mut told = Instant::now();
-    while !rest.is_empty() {
-        let taken = timeout(inner.config.write_timeout, writer.write(rest)).await??;
+    while !(rest.is_empty() && writer.is_drained()) {
+        let taken = timeout(inner.config.write_timeout, writer.push(&mut rest)).await??;
         if taken == 0 {
             return Err(io::ErrorKind::WriteZero.into());
         }
-        rest = &rest[taken..];
         inner.connections.bytes_out.add(taken);
         if told.elapsed() >= PROGRESS_INTERVAL
             && let Some(connection) = connection
@@ -100,9 +100,12 @@ pub(super) async fn linger_close<R: Reader>(reader: R) {
     let _ = timeout(CLOSE_TIMEOUT, tokio::io::copy(&mut rest, &mut sink)).await;
 }
 
-/// The end of a connection that failed to read a frame of at most `limit` bytes.
+/// The end of a connection that failed to read a frame of at most `limit` bytes. What does
+/// not open in the channel is not the client's fault, and ends no client for good: whoever
+/// is in the network can send it.
 pub(super) fn read_failure(error: &io::Error, limit: usize) -> ConnectionEnd {
-    if error.kind() == io::ErrorKind::InvalidData {
+    let is_tampered = error.get_ref().is_some_and(|cause| cause.is::<ChannelError>());
+    if error.kind() == io::ErrorKind::InvalidData && !is_tampered {
         ConnectionEnd::Fault(ProtocolError::FrameTooLong { limit: limit as u64 })
     } else {
         ConnectionEnd::Lost

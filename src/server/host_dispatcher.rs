@@ -16,6 +16,7 @@ use crate::{
     dispatcher::{
         CloseError, DispatchError, Dispatcher, Events, HostCommand, Identity, OpenError, Status,
     },
+    installation::Installation,
     model::{InstrumentId, Model},
     protocol::NetworkState,
     server::{
@@ -42,6 +43,9 @@ pub struct HostOptions {
     /// Whether clients of the host's own machine need no code. Default: `true`. Switch it
     /// off if others can reach a port that is forwarded to the host.
     pub local_exemption: bool,
+    /// The key of this host, and the participants that it knows. Default: a new key, in
+    /// memory.
+    pub installation: Option<Installation>,
 }
 
 impl Default for HostOptions {
@@ -51,6 +55,7 @@ impl Default for HostOptions {
             server: ServerConfig::default(),
             admission: AdmissionPolicy::Ask,
             local_exemption: true,
+            installation: None,
         }
     }
 }

@@ -4,7 +4,7 @@
 use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::{
-    task::{JoinError, JoinSet},
+    task::{JoinError, JoinSet, spawn_blocking},
     time::{sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
@@ -22,9 +22,9 @@ use crate::{
     admission::AdmissionConfig,
     authority::Authority,
     dispatcher::OpenError,
+    installation::Installation,
     model::Model,
     protocol::{ClientId, Participant, Presence},
-    security::PrivateKey,
     studio::Studio,
     transport::Listener,
 };
@@ -36,6 +36,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How long the connections have to send the end of the session. 1.5 s: a program
 /// must end within 2 s, whatever its peers do.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(1500);
+
+/// How long the end of a slow disk is waited for after the connections are closed.
+const SAVE_TIMEOUT: Duration = Duration::from_millis(300);
 
 /// A TCP server: accepts connections for an [`Authority`].
 ///
@@ -65,23 +68,31 @@ impl<M: Model> NetServer<M> {
         shutdown: &CancellationToken,
         options: HostOptions,
     ) -> Result<Self, OpenError> {
-        let HostOptions { session, server: config, admission: policy, local_exemption } = options;
+        let HostOptions { session, server: config, .. } = options;
         config.check()?;
+        let installation = match options.installation {
+            Some(installation) => installation,
+            None => Installation::in_memory().map_err(OpenError::Random)?,
+        };
+        let known = installation.known();
+        authority.decide(|session, _| {
+            let named = known.iter().filter(|known| !known.name.is_empty());
+            named.for_each(|known| session.bind_name(&known.name, known.key));
+        });
         let admission = AdmissionConfig {
-            policy,
-            local_exemption,
+            policy: options.admission,
+            local_exemption: options.local_exemption,
             attended: session.attended,
             handshake_timeout: config.handshake_timeout,
+            handshakes: config.max_handshakes,
             places: session.max_participants,
         };
         let code = fresh_code().map_err(OpenError::Random)?;
-        let mut key = [0; 32];
-        getrandom::fill(&mut key).map_err(OpenError::Random)?;
         let shutdown = shutdown.child_token();
         let address = listener.address();
         let inner = Arc::new(ServerInner {
-            admissions: Admissions::new(Arc::clone(&authority), admission, code, Vec::new()),
-            key: PrivateKey::new(key),
+            admissions: Admissions::new(Arc::clone(&authority), admission, code, known),
+            installation,
             authority,
             config,
             connections: ConnectionTable::default(),
@@ -165,6 +176,8 @@ async fn accept_connections<M: Model, L: Listener>(inner: Arc<ServerInner<M>>, m
     let timers = tokio::spawn(run_timers(Arc::clone(&inner.authority)));
     let admissions = Arc::clone(&inner.admissions);
     let entry_timers = tokio::spawn(async move { admissions.run_timers().await });
+    let stop_saving = CancellationToken::new();
+    let saving = tokio::spawn(save_known(Arc::clone(&inner), stop_saving.clone()));
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -199,7 +212,33 @@ async fn accept_connections<M: Model, L: Listener>(inner: Arc<ServerInner<M>>, m
     }
     timers.abort();
     entry_timers.abort();
+    stop_saving.cancel();
+    let _ = timeout(SAVE_TIMEOUT, saving).await;
     info!("server closed");
+}
+
+/// Saves the known participants whenever they change, until `stop` is cancelled.
+async fn save_known<M: Model>(inner: Arc<ServerInner<M>>, stop: CancellationToken) {
+    let mut known = inner.admissions.known();
+    let mut saved = known.borrow_and_update().clone();
+    loop {
+        tokio::select! {
+            biased;
+            changed = known.changed() => if changed.is_err() { return },
+            () = stop.cancelled() => return,
+        }
+        let next = known.borrow_and_update().clone();
+        let installation = inner.installation.clone();
+        let writing = spawn_blocking(move || {
+            let written = installation.update_known(&saved, &next);
+            (written, next)
+        });
+        let Ok((written, now_saved)) = writing.await else { return };
+        saved = now_saved;
+        if let Err(error) = written {
+            warn!(%error, "the known participants cannot be saved");
+        }
+    }
 }
 
 /// Its client is suspended, as after any lost connection.

@@ -88,7 +88,7 @@ impl<'a, M: Model, R: Reader, W: Writer> Entrance<'a, M, R, W> {
     }
 
     async fn open_channel(&mut self, first: [u8; 2]) -> Result<Proven, ConnectionEnd> {
-        let key = &self.inner.key;
+        let key = self.inner.installation.private();
         let opening = self.reader.message_of(first, OPENING_LIMIT).await;
         let opening = match opening {
             // As a plain frame, it has 64 KiB or more.
@@ -139,7 +139,7 @@ impl<'a, M: Model, R: Reader, W: Writer> Entrance<'a, M, R, W> {
 
     async fn run_code(&mut self, client: &Proven, theirs: &Element) -> Result<(), ConnectionEnd> {
         let code = self.change(|control, now, id| control.begin_code(now, id).cloned())?;
-        let (run, element) = CodeRun::host(&code, client.key, self.inner.key.public());
+        let (run, element) = CodeRun::host(&code, client.key, self.inner.installation.public());
         drop(code);
         let proof = run.finish(theirs, &client.hash).map_err(malformed)?;
         self.reply(&EntryReply::CodeElement { element }).await?;
@@ -166,7 +166,7 @@ impl<'a, M: Model, R: Reader, W: Writer> Entrance<'a, M, R, W> {
         if theirs.commitment(&client.hash) != commitment {
             return Err(malformed("the nonce is not the one of the commitment"));
         }
-        let words = words(self.inner.key.public(), client.key, ours, theirs);
+        let words = words(self.inner.installation.public(), client.key, ours, theirs);
         self.change(|control, now, id| control.revealed(now, id, words))?;
 
         let guard = self.guard;

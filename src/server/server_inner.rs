@@ -8,14 +8,15 @@ use tokio_util::sync::CancellationToken;
 use super::{
     ServerConfig, admissions::Admissions, broadcast::Broadcast, connection_table::ConnectionTable,
 };
-use crate::{authority::Authority, model::Model, security::PrivateKey, util::log_limit::LogLimit};
+use crate::{
+    authority::Authority, installation::Installation, model::Model, util::log_limit::LogLimit,
+};
 
 /// What all connections of a server share.
 pub(super) struct ServerInner<M: Model> {
     pub(super) authority: Arc<Authority<M>>,
     pub(super) config: ServerConfig,
-    /// The key of this host.
-    pub(super) key: PrivateKey,
+    pub(super) installation: Installation,
     pub(super) admissions: Arc<Admissions<M>>,
     pub(super) connections: ConnectionTable,
     pub(super) broadcast: Broadcast,

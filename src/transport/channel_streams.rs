@@ -9,7 +9,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use bytes::{Buf as _, Bytes, BytesMut};
+use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio_util::io::poll_read_buf;
 
@@ -184,9 +184,14 @@ impl<R: Reader> ChannelReader<R> {
             if room.filled().len() > before {
                 return Poll::Ready(Ok(()));
             }
-            let missing = self.next_length()?.map_or(0, |length| PREFIX + length);
-            self.arrived.reserve(MIN_READ.max(missing.saturating_sub(self.arrived.len())));
-            let read = poll_read_buf(Pin::new(&mut self.inner), context, &mut self.arrived);
+            let next = self.next_length()?.map_or(PREFIX, |length| PREFIX + length);
+            let missing = next.saturating_sub(self.arrived.len());
+            // A stranger gets no memory for what it has not announced.
+            let room = if self.limit < CHUNK { missing } else { MIN_READ.max(missing) };
+            self.arrived.reserve(room);
+            let most = if self.limit < CHUNK { room } else { usize::MAX };
+            let mut arrived = (&mut self.arrived).limit(most);
+            let read = poll_read_buf(Pin::new(&mut self.inner), context, &mut arrived);
             if ready!(read)? == 0 {
                 let cut = || Err(io::ErrorKind::UnexpectedEof.into());
                 return Poll::Ready(if self.arrived.is_empty() { Ok(()) } else { cut() });
@@ -236,6 +241,48 @@ impl<W: Writer> ChannelWriter<W> {
         }
     }
 
+    /// Sends some of what is sealed or, if nothing is, of `rest`, of which it cuts off the
+    /// beginning. Returns how many bytes were sent. Cancel safe.
+    ///
+    /// # Errors
+    /// Those of the network.
+    pub(crate) async fn push(&mut self, rest: &mut &[u8]) -> io::Result<usize> {
+        if self.sealer.is_none() {
+            let sent = self.inner.write(rest).await?;
+            *rest = &rest[sent..];
+            return Ok(sent);
+        }
+        if self.is_drained() {
+            *rest = &rest[self.seal(rest)?..];
+        }
+        let sent = self.inner.write(&self.sealed[self.sent..]).await?;
+        self.sent += sent;
+        Ok(sent)
+    }
+
+    /// Whether nothing that is sealed waits to be sent.
+    pub(crate) const fn is_drained(&self) -> bool {
+        self.sent == self.sealed.len()
+    }
+
+    /// Seals the beginning of `bytes`, and returns its length. Everything before is sent.
+    fn seal(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.clear();
+        let taken = &bytes[..bytes.len().min(CHUNK)];
+        if let Some(sealer) = &mut self.sealer {
+            sealer.seal(taken, &mut self.sealed).map_err(io::Error::other)?;
+        }
+        Ok(taken.len())
+    }
+
+    fn clear(&mut self) {
+        self.sealed.clear();
+        self.sent = 0;
+        if self.sealed.capacity() > KEPT_CAPACITY {
+            self.sealed = Vec::new();
+        }
+    }
+
     fn poll_sent(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.sent < self.sealed.len() {
             let rest = &self.sealed[self.sent..];
@@ -245,11 +292,7 @@ impl<W: Writer> ChannelWriter<W> {
             }
             self.sent += written;
         }
-        self.sealed.clear();
-        self.sent = 0;
-        if self.sealed.capacity() > KEPT_CAPACITY {
-            self.sealed = Vec::new();
-        }
+        self.clear();
         Poll::Ready(Ok(()))
     }
 }
@@ -265,13 +308,10 @@ impl<W: Writer> AsyncWrite for ChannelWriter<W> {
             return Pin::new(&mut this.inner).poll_write(context, bytes);
         }
         ready!(this.poll_sent(context))?;
-        let taken = &bytes[..bytes.len().min(CHUNK)];
-        if let Some(sealer) = &mut this.sealer {
-            sealer.seal(taken, &mut this.sealed).map_err(io::Error::other)?;
-        }
+        let taken = this.seal(bytes)?;
         match this.poll_sent(context) {
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-            _ => Poll::Ready(Ok(taken.len())),
+            _ => Poll::Ready(Ok(taken)),
         }
     }
 

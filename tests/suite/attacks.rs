@@ -125,7 +125,11 @@ struct Passing {
 
 /// Relays connections to the host, which sees them come from [`ANA`]. What `tamper` returns
 /// goes on in the place of each message; with `None` the connection ends.
-fn relay(mut taps: Taps, lan: Lan, tamper: impl FnMut(Passing) -> Option<Vec<u8>> + Send + 'static) {
+fn relay(
+    mut taps: Taps,
+    lan: Lan,
+    tamper: impl FnMut(Passing) -> Option<Vec<u8>> + Send + 'static,
+) {
     let tamper = Arc::new(Mutex::new(tamper));
     tokio::spawn(async move {
         for connection in 0.. {

@@ -94,7 +94,7 @@ async fn found_session_carries_its_announcement() {
     assert_eq!(session.compatibility::<Studio>(), Compatibility::Same);
     assert_eq!((session.participants, session.max_participants), (Some(1), Some(64)));
     assert!(session.host.is_some());
-    assert!(!session.secret && !session.is_full());
+    assert!(session.secret && !session.is_full());
     assert_eq!(client.sessions().collect::<Vec<_>>(), [&session]);
 }
 

@@ -16,6 +16,7 @@ mod digest;
 #[cfg(feature = "mdns")]
 mod discovery;
 mod documents;
+mod encrypted_python;
 mod engine;
 mod every_action;
 mod every_byte;

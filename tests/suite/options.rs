@@ -90,14 +90,17 @@ fn senseless_session_options_are_refused_by_name() {
 
 #[test]
 fn senseless_server_options_are_refused_by_name() {
-    let rows: [Row<ServerConfig>; 4] = [
+    let rows: [Row<ServerConfig>; 6] = [
         ("handshake_timeout", |config| config.handshake_timeout = ZERO),
         ("handshake_timeout", |config| config.handshake_timeout = MAX),
+        ("max_handshakes", |config| config.max_handshakes = 0),
+        ("max_handshakes", |config| config.max_handshakes = usize::MAX),
         ("write_timeout", |config| config.write_timeout = ZERO),
         ("write_timeout", |config| config.write_timeout = MAX),
     ];
     refused(&ServerConfig::default(), ServerConfig::check, &rows);
-    let ServerConfig { handshake_timeout: _, write_timeout: _ } = ServerConfig::default();
+    let ServerConfig { handshake_timeout: _, max_handshakes: _, write_timeout: _ } =
+        ServerConfig::default();
 }
 
 #[test]

@@ -105,7 +105,8 @@ async fn place_belongs_to_its_key() {
     let mut ana = Visitor::connect_from(&lan, [192, 168, 1, 30], 1).await;
     ana.join("Ana").await;
     let place = host.state().roster.participants.clone();
-    let resume = Some(Resume { token: None, seq: None, answered: None, history: 0 });
+    let resume =
+        Some(Resume { token: None, seq: None, answered: None, client_id: None, history: 0 });
     let taking = Hello { attempt: 9, resume, ..keyed_hello("Ana") };
 
     let mut eve = Visitor::connect_from(&lan, EVE, 66).await;

@@ -13,8 +13,7 @@ use imbolc_net::{
         entry::{EntryReply, EntryRequest},
     },
     security::{
-        Channel, ChannelError, CodeRun, Entry, JoinCode, Opener, PublicKey, Responder,
-        Sealer,
+        Channel, ChannelError, CodeRun, Entry, JoinCode, Opener, PublicKey, Responder, Sealer,
     },
     server::HostDispatcher,
 };
@@ -41,8 +40,7 @@ async fn key_of(lan: &Lan) -> PublicKey {
 async fn open_as_host(stream: &mut DuplexStream, entry: Entry) -> Option<Channel> {
     let own = key(MALLORY);
     let opening = read_message(stream).await?;
-    let (reply, replied) =
-        Responder::read_opening(&own, &opening).unwrap().reply(entry).unwrap();
+    let (reply, replied) = Responder::read_opening(&own, &opening).unwrap().reply(entry).unwrap();
     stream.write_all(&reply).await.ok()?;
     Some(replied.finish(&read_message(stream).await?).unwrap())
 }
@@ -226,7 +224,8 @@ async fn changed_offer_of_versions_is_noticed() {
 async fn changed_byte_of_the_handshake_ends_it() {
     let (host, lan) = host(AdmissionPolicy::Open);
     let installation = Installation::in_memory().unwrap();
-    for (at, number, bytes) in [(Way::ToHost, 0, 44), (Way::ToClient, 0, 100), (Way::ToHost, 1, 66)] {
+    for (at, number, bytes) in [(Way::ToHost, 0, 44), (Way::ToClient, 0, 100), (Way::ToHost, 1, 66)]
+    {
         for byte in (2..bytes).step_by(7) {
             let (wire, taps) = wire();
             relay(taps, lan.clone(), move |mut passing| {
@@ -245,7 +244,6 @@ async fn changed_byte_of_the_handshake_ends_it() {
 async fn joins(host: &HostDispatcher, lan: Lan, installation: &Installation) {
     let (wire, taps) = wire();
     relay(taps, lan, |passing| Some(passing.bytes));
-    let _ana: RemoteDispatcher =
-        RemoteDispatcher::join(wire, ana(installation)).await.unwrap();
+    let _ana: RemoteDispatcher = RemoteDispatcher::join(wire, ana(installation)).await.unwrap();
     assert_eq!(participants(host), 2);
 }

@@ -101,10 +101,8 @@ async fn assert_recovers(harm: Harm, way: Way) {
         }
         Some(bytes)
     });
-    let options = JoinOptions {
-        own: vec![InstrumentId(1)],
-        ..ana(&Installation::in_memory().unwrap())
-    };
+    let options =
+        JoinOptions { own: vec![InstrumentId(1)], ..ana(&Installation::in_memory().unwrap()) };
     let ana: RemoteDispatcher<Ledger> = RemoteDispatcher::join(wire, options).await.unwrap();
     let mut written = Vec::new();
     for line in 0..12 {
@@ -118,10 +116,8 @@ async fn assert_recovers(harm: Harm, way: Way) {
         sleep(Duration::from_millis(500)).await;
     }
     let expected = if harm == Harm::Spliced { 3 } else { 2 };
-    eventually("it comes back", || {
-        is_connected(&ana) && connections.load(Relaxed) == expected
-    })
-    .await;
+    eventually("it comes back", || is_connected(&ana) && connections.load(Relaxed) == expected)
+        .await;
     eventually("its edits arrive", || host.state().model.lines(1).len() >= written.len()).await;
     sleep(Duration::from_secs(10)).await;
     assert_eq!(host.state().model.lines(1), written, "{harm:?} {way:?}");

@@ -203,7 +203,7 @@ fn announcement_matches_the_protocol_document() {
             "name=Friday Jam",
             &format!("proto={}", PROTOCOL_VERSION),
             "rev=0",
-            "secret=0",
+            "secret=1",
             "txtvers=1",
         ]
     );

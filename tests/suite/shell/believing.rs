@@ -602,7 +602,10 @@ async fn attacked_connection_is_lost_and_comes_back() {
             1 => {
                 let mut sealed = Vec::new();
                 let channel = client.channel.as_mut().unwrap();
-                channel.sealer.seal(&frame(&ServerMessage::Pong { nonce: 1 }), &mut sealed).unwrap();
+                channel
+                    .sealer
+                    .seal(&frame(&ServerMessage::Pong { nonce: 1 }), &mut sealed)
+                    .unwrap();
                 client.writer.write_all(&sealed.repeat(2)).await.unwrap();
                 does_not_open.clone()
             }

@@ -91,7 +91,8 @@ async fn participant_list_shows_the_newer_connection() {
     let (host, connector) = host();
     let mut old = Raw::join(&connector, hello("Ana")).await;
     let Some(ServerMessage::Welcome(welcome)) = old.receive().await else { panic!() };
-    let resume = Resume { token: welcome.token, client_id: None, seq: None, answered: None, history: 0 };
+    let resume =
+        Resume { token: welcome.token, client_id: None, seq: None, answered: None, history: 0 };
     let mut new = Raw::join(&connector, Hello { resume: Some(resume), ..hello("Ana") }).await;
     assert!(matches!(new.receive().await, Some(ServerMessage::ReconnectSuccessful(_))));
     assert_eq!(old.receive_error().await, ProtocolError::Superseded);

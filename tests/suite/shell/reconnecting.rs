@@ -305,7 +305,8 @@ async fn superseded_connection_ends_at_once() {
     let mut first = Raw::join(&connector, hello("Ana")).await;
     let Some(ServerMessage::Welcome(welcome)) = first.receive().await else { panic!() };
     let begun = Instant::now();
-    let resume = Resume { token: welcome.token, client_id: None, seq: None, answered: None, history: 0 };
+    let resume =
+        Resume { token: welcome.token, client_id: None, seq: None, answered: None, history: 0 };
     let _second = Raw::join(&connector, Hello { resume: Some(resume), ..hello("Ana") }).await;
     assert_eq!(first.receive_error().await, ProtocolError::Superseded);
     assert!(begun.elapsed() < SECOND / 10, "{:?}", begun.elapsed());
@@ -353,7 +354,8 @@ async fn superseded_client_does_not_reconnect() {
     let mut events = first.events();
     let saved: imbolc_net::installation::SavedPlace =
         serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
-    let resume = Resume { token: saved.token, client_id: None, seq: None, answered: None, history: 0 };
+    let resume =
+        Resume { token: saved.token, client_id: None, seq: None, answered: None, history: 0 };
     let mut second = Raw::join(&connector, Hello { resume: Some(resume), ..hello("Ana") }).await;
     assert!(matches!(second.receive().await, Some(ServerMessage::ReconnectSuccessful(_))));
     assert!(matches!(second.receive().await, Some(ServerMessage::FullStateSync { .. })));

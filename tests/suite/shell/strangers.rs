@@ -69,7 +69,8 @@ async fn closed_connection_supersedes_no_other() {
     let (host, connector) = host();
     let mut ana = Raw::join(&connector, hello("Ana")).await;
     let Some(ServerMessage::Welcome(welcome)) = ana.receive().await else { panic!() };
-    let resume = Resume { token: welcome.token, client_id: None, seq: None, answered: None, history: 0 };
+    let resume =
+        Resume { token: welcome.token, client_id: None, seq: None, answered: None, history: 0 };
     for bytes in abandoned(Hello { resume: Some(resume), ..hello("Ana") }) {
         drop(abandon(&connector, &bytes).await);
         sleep(SECOND).await;
@@ -138,7 +139,8 @@ async fn member_resumes_among_more_handshakes_than_places() {
     for _ in 0..150 {
         idle.push(Raw::connect(&connector).await);
     }
-    let resume = Resume { token: welcome.token, client_id: None, seq: None, answered: None, history: 0 };
+    let resume =
+        Resume { token: welcome.token, client_id: None, seq: None, answered: None, history: 0 };
     let mut new = Raw::join(&connector, Hello { resume: Some(resume), ..hello("Ana") }).await;
     assert!(matches!(new.receive().await, Some(ServerMessage::ReconnectSuccessful(_))));
     assert!(host.stats().rejected > 20);

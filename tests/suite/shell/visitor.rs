@@ -11,8 +11,8 @@ use imbolc_net::{
         framing::{self, Codec},
     },
     security::{
-        Channel, CodeRun, Entry, Initiator, JoinCode, PrivateKey, PublicKey, Words,
-        WordsNonce, join_code::CodeProof, words,
+        Channel, CodeRun, Entry, Initiator, JoinCode, PrivateKey, PublicKey, Words, WordsNonce,
+        join_code::CodeProof, words,
     },
     server::{HostDispatcher, HostOptions},
     studio::{SilentEngine, StudioState},

@@ -231,7 +231,7 @@ fn role_and_key_of_each_are_shown_to_everybody() {
     stage.edit_roster(|roster| {
         roster.participants.get_mut(&ANA).expect("she is there").key = Some(key);
         let ben = roster.participants.get_mut(&BEN).expect("he is there");
-        (ben.role, ben.presence) = (Role::Viewer, Presence::Here);
+        (ben.role, ben.presence, ben.key) = (Role::Viewer, Presence::Here, None);
     });
     stage.show(Pane::People);
     let screen = stage.screen();

@@ -186,6 +186,8 @@ const OTHERS: &[&str] = &[
     "release 1,2",
     "privilege",
     "yield",
+    "admit eve",
+    "code",
     "undo",
     "redo",
     "save Song",

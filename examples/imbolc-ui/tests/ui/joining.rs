@@ -66,6 +66,20 @@ fn code_is_given_as_option_or_variable() {
 }
 
 #[test]
+fn code_is_in_no_log() {
+    let state = Directory::new("logged");
+    let log = format!("{}/log", state.path());
+    let (mut host, address, code) = host(&["--log", &log]);
+    let ana = Player::start(&join(&address, &state, &["--code", &code]));
+    ana.wait_for("ana connected");
+    host.wait_for_line("ana has joined");
+    let log = std::fs::read_to_string(log).expect("a log");
+    assert!(log.contains("TRACE") || log.contains("DEBUG"), "{log}");
+    let digits = code.replace('-', "");
+    assert!(!log.contains(&code) && !log.contains(&digits), "{log}");
+}
+
+#[test]
 fn open_session_asks_for_no_code_and_is_marked() {
     let state = Directory::new("opened");
     let host = ["--server", "--name", "mia", "--bind", "127.0.0.1:0", "--no-local-exemption"];
@@ -122,4 +136,41 @@ fn person_at_the_host_admits_by_the_words() {
     ana.wait_for("ana connected");
     ana.wait_for("viewer");
     host.wait_for("ana has joined");
+}
+
+#[test]
+fn console_of_a_host_decides_who_takes_part() {
+    let state = Directory::new("console");
+    let mut host = Player::start(&["--server", "--name", "mia", "--bind", "127.0.0.1:0"]);
+    let address = crate::processes::net::address(&host);
+    host.wait_for("code ");
+    host.wait_for("| privilege: free]");
+    let join = ["--connect", &address, "--own", "1", "--name", "ana", "--state-dir", state.path()];
+    let mut ana = Player::start(&join);
+    host.wait_for("ana owns 1 Bass");
+    host.press("role ana viewer\r");
+    host.wait_for("ana will be a viewer, without instruments: enter the same again to go on");
+    host.press("role ana viewer\r");
+    ana.wait_for("you are a viewer now");
+    host.press("people\r");
+    host.wait_for("ana: owns nothing, viewer, key ");
+    host.press("free ana\r");
+    host.wait_for("the instruments of ana will be free");
+    host.press("free ana\r");
+    host.wait_for("this participant is not away");
+    host.press("role eve viewer\r");
+    host.wait_for("nobody in the session is called eve");
+    host.press("remove ana\r");
+    host.wait_for("ana will be removed, and a new code made");
+    host.press("remove ana\r");
+    host.wait_for("ana is removed, and knew the code");
+    host.wait_for("new code ");
+    assert!(!ana.wait_for_exit().success());
+    assert!(ana.screen().contains("the host has removed you"), "{}", ana.screen());
+
+    let mut back = Player::start(&join);
+    assert!(!back.wait_for_exit().success());
+    host.press("admit ana\r");
+    host.wait_for("ana is admitted");
+    Player::start(&join).wait_for("ana connected");
 }

@@ -65,7 +65,7 @@ impl Player {
     /// Starts the program in a terminal of another type.
     pub fn start_with_term(term: &str, columns: u16, lines: u16, arguments: &[&str]) -> Self {
         let program = blocking::Command::new(PROGRAM).args(arguments).args(silence(arguments));
-        let program = program.env("TERM", term);
+        let program = program.env("TERM", term).env_remove("IMBOLC_CODE");
         Self::start_program(columns, lines, program)
     }
 
@@ -76,7 +76,7 @@ impl Player {
         let home = Home::new();
         let program = program.env_remove("RUST_LOG");
         let program = program.env("HOME", &home.0).env_remove("XDG_DATA_HOME");
-        let program = program.env_remove("XDG_STATE_HOME").env_remove("IMBOLC_CODE");
+        let program = program.env_remove("XDG_STATE_HOME");
         let child = program.spawn(end).expect("the program starts");
         let size = |size| NonZeroU16::new(size).expect("not empty");
         let screen = vt100::Parser::new(size(lines), size(columns), 0);

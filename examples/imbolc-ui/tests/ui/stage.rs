@@ -18,7 +18,7 @@ use imbolc_net::{
     protocol::{
         ClientId, OwnerInfo, Participant, Presence, PrivilegeLevel, Refusal, Roster, Seq, SessionId,
     },
-    security::JoinCode,
+    security::{JoinCode, PrivateKey},
     studio::{
         Metering, NetworkAction, Pane, ProjectAction, ProjectName, ProjectNotice, Studio,
         StudioState,
@@ -93,11 +93,17 @@ impl Scene {
         let mut join = |id, participant| roster.participants.insert(id, participant);
         join(MIA, Participant::new("mia"));
         if self != Self::Local {
-            join(ANA, Participant { round_trip: Some(Millis(5)), ..Participant::new("ana") });
+            let key = |seed| Some(PrivateKey::new([seed; 32]).public());
+            let round_trip = Some(Millis(5));
+            join(ANA, Participant { round_trip, key: key(1), ..Participant::new("ana") });
             let since = Timestamp::from_micros(80_000_000);
             join(
                 BEN,
-                Participant { presence: Presence::Away { since }, ..Participant::new("ben") },
+                Participant {
+                    presence: Presence::Away { since },
+                    key: key(2),
+                    ..Participant::new("ben")
+                },
             );
         }
         let owners: &[(InstrumentId, ClientId)] = match self {

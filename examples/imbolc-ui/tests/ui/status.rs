@@ -27,7 +27,7 @@ fn host_on_all_interfaces_shows_one_to_join() {
     }
     stage.set_status(Status::Hosting { address: "192.168.1.7:7000".parse().ok() });
     let line = line(&mut stage);
-    assert!(line.contains("mia hosting at 192.168.1.7:7000 "), "{line}");
+    assert!(line.contains("mia hosting at 192.168.1.7:7000, code "), "{line}");
 }
 
 #[test]
