@@ -84,12 +84,12 @@ async fn encrypted_python_client_enters_edits_and_resumes() {
         ] {
             assert!(lines.any(|line| line.contains(expected)), "no `{expected}`:\n{printed}");
         }
-        let joined = event(&mut events, |event| match event {
-            Event::Session(SessionEvent::Joined(who)) => Some(who),
+        let left = event(&mut events, |event| match event {
+            Event::Session(SessionEvent::Left(participant)) => Some(participant.name),
             _ => None,
         })
         .await;
-        assert_eq!(joined.name.to_string(), "py");
+        assert_eq!(&*left, "py");
         assert_eq!(cutoff_of(&host.state().model, BASS), 440.0);
         let line = printed.lines().find_map(|line| line.split_once("its key is "));
         assert_eq!(line.is_some(), visit == 0, "{printed}");

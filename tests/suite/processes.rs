@@ -39,6 +39,7 @@ impl Session {
         let mut child = command
             .args(["--name", name])
             .env_remove("XDG_DATA_HOME")
+            .env_remove("XDG_STATE_HOME")
             .env("HOME", env!("CARGO_TARGET_TMPDIR"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -235,6 +236,49 @@ fn edit_in_one_process_shows_in_the_others() {
     ana.hears("ben has the privilege");
     assert!(ana.finish());
     ben.hears("1 Bass is free");
+}
+
+#[test]
+fn script_joins_with_the_code_and_later_without() {
+    let state = StateDir::new("code");
+    let (mut host, address) = Session::host_with(&["host", "127.0.0.1:0", "--no-local-exemption"]);
+    let code = host.hears("code ");
+    let code: String = code.chars().filter(char::is_ascii_digit).collect();
+    let other = if code == "111111" { "222222" } else { "111111" };
+    let join = |more: &[&str]| {
+        let mut join = Command::new(program());
+        join.args(["join", &address, "--name", "ana", "--no-local-exemption", "--state-dir"]);
+        join.arg(&state.0).args(more).env("HOME", env!("CARGO_TARGET_TMPDIR"));
+        let output = join.env_remove("IMBOLC_CODE").output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (status, said) = join(&[]);
+    assert_eq!(status, Some(1));
+    assert!(said.ends_with(": give it with --code 123-456\n"), "{said}");
+    assert_eq!(said.lines().count(), 1, "{said}");
+    let (status, said) = join(&["--code", other]);
+    assert!(status == Some(1) && said.contains("the code is wrong"), "{said}");
+    assert_eq!(join(&["--code", &code[..6]]), (Some(0), String::new()));
+    assert_eq!(join(&[]), (Some(0), String::new()), "the next day");
+    host.hears("ana has joined");
+}
+
+#[test]
+fn typed_host_decides_who_takes_part() {
+    let state = StateDir::new("decides");
+    let (mut host, address) = Session::host("127.0.0.1:0");
+    let mut ana = Session::join("ana", &address, "1", &state);
+    host.types("role ana viewer");
+    ana.hears("you are a viewer now");
+    ana.types("filter 1 800");
+    ana.hears("viewer");
+    ana.types("code");
+    ana.hears("only the host of the session can do this");
+    host.sees("who", "owns nothing, viewer, key ");
+    host.types("remove ana");
+    host.hears("ana is removed, and knew the code");
+    host.hears("new code ");
+    assert!(!ana.ends());
 }
 
 #[test]

@@ -12,6 +12,7 @@ use std::{
     time::Duration,
 };
 
+use imbolc_net::security::{Entry, PrivateKey, Responder, Sealer, channel::FINISH_LENGTH};
 use serde_json::Value;
 
 /// A title for the window, a line break and a change of the writing direction.
@@ -88,22 +89,50 @@ pub fn start(golden: &Path, messages: Vec<Value>) -> SocketAddr {
 
 fn serve(mut stream: TcpStream, welcome: &[u8], message: &Value) -> std::io::Result<()> {
     stream.set_read_timeout(Some(Duration::from_millis(300)))?;
-    let mut length = [0; 4];
-    stream.read_exact(&mut length)?;
-    let mut hello = vec![0; u32::from_be_bytes(length) as usize];
-    stream.read_exact(&mut hello)?;
     let name = message.as_object().and_then(|fields| fields.keys().next());
-    let is_answer = ["Welcome", "ReconnectSuccessful", "ReconnectFailed", "Error"];
+    let is = |names: &[&str]| name.is_some_and(|name| names.contains(&&**name));
+    let mut first = [0; 2];
+    stream.read_exact(&mut first)?;
+    let mut sealer = match u16::from_be_bytes(first) {
+        0 => {
+            let mut length = [0; 2];
+            stream.read_exact(&mut length)?;
+            stream.read_exact(&mut vec![0; u16::from_be_bytes(length).into()])?;
+            None
+        }
+        length => {
+            let mut opening = vec![0; length.into()];
+            stream.read_exact(&mut opening)?;
+            // An error comes in clear, from whoever is in the network.
+            if is(&["Error"]) { None } else { Some(open_channel(&mut stream, &opening)?) }
+        }
+    };
+    let mut to = stream.try_clone()?;
     let mut send = |payload: &[u8]| {
         let length = u32::try_from(payload.len()).expect("short").to_be_bytes();
-        stream.write_all(&[&length[..], payload].concat())
+        let frame = [&length[..], payload].concat();
+        let mut sealed = Vec::new();
+        match &mut sealer {
+            Some(sealer) => sealer.seal(&frame, &mut sealed).expect("few messages"),
+            None => sealed = frame,
+        }
+        to.write_all(&sealed)
     };
-    if !name.is_some_and(|name| is_answer.contains(&&**name)) {
+    if !is(&["Welcome", "ReconnectSuccessful", "ReconnectFailed", "Error"]) {
         send(welcome)?;
     }
     send(message.to_string().as_bytes())?;
     // Until the program has shown it, and leaves.
     let _ = stream.read_to_end(&mut Vec::new());
-    stream.write_all(&[0, 0, 0, 10])?;
-    stream.write_all(b"\"Shutdown\"")
+    send(b"\"Shutdown\"")
+}
+
+fn open_channel(stream: &mut TcpStream, opening: &[u8]) -> std::io::Result<Sealer> {
+    let key = PrivateKey::new([1; 32]);
+    let responder = Responder::read_opening(&key, opening).expect("an opening");
+    let (reply, replied) = responder.reply(Entry::Open).expect("random numbers");
+    stream.write_all(&reply)?;
+    let mut finish = [0; 2 + FINISH_LENGTH];
+    stream.read_exact(&mut finish)?;
+    Ok(replied.finish(&finish[2..]).expect("message 3").sealer)
 }

@@ -264,12 +264,7 @@ pub(crate) fn is_known(
     installation: &Installation,
     session: &imbolc_net::discovery::FoundSession,
 ) -> bool {
-    let labels = imbolc_net::installation::HostLabels {
-        session: Some(session.name.clone()),
-        machine: session.host.clone(),
-        address: session.address().to_string(),
-    };
-    installation.pinned_under(&labels).is_some()
+    installation.pinned_under(&session.labels()).is_some()
 }
 
 /// Joins a session that was found on the LAN, wherever it goes. Its place is kept by
@@ -281,12 +276,12 @@ pub(crate) async fn join_found(
     session: &imbolc_net::discovery::FoundSession,
     proof: EntryProof,
 ) -> Result<Arc<dyn Dispatcher>, JoinFailure> {
-    use imbolc_net::discovery::SessionConnector;
+    use imbolc_net::{discovery::SessionConnector, installation::HostLabels};
 
     let address = session.address().to_string();
     let mut options = join_options(arguments, installation, &place_of(session), proof)?;
-    options.session = Some(session.name.clone());
-    options.machine.clone_from(&session.host);
+    let HostLabels { session: name, machine, .. } = session.labels();
+    (options.session, options.machine) = (name, machine);
     let connector = SessionConnector::new(session, discovery_config(arguments));
     match RemoteDispatcher::join(connector, options).await {
         Ok(studio) => Ok(Arc::new(studio)),

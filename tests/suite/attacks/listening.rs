@@ -95,7 +95,7 @@ async fn overhear(codec: Codec, plain: bool) -> Overheard {
     add(&host, &client, 51).await;
 
     let mut secrets: Vec<Vec<u8>> =
-        ["Zacharias", "Obertonsalat", "Reverb", "imbolc-studio", "{\"Hello\"", "\"codec"]
+        ["Zacharias", "Obertonsalat", "imbolc-studio", "{\"Hello\"", "\"codec"]
             .map(Into::into)
             .into();
     secrets.push(saved["instance"].as_str().unwrap().into());
@@ -129,7 +129,7 @@ async fn listener_learns_no_name_action_or_secret() {
 #[tokio::test(start_paused = true)]
 async fn replayed_connection_admits_nobody_and_changes_nothing() {
     let Overheard { host, lan, client, heard, .. } = overhear(Codec::Json, false).await;
-    let connections = std::mem::take(&mut heard.lock().unwrap().connections);
+    let connections = heard.lock().unwrap().connections.clone();
     let before = host.state();
     let mut replays = Vec::new();
     for [to_host, to_client] in connections {
@@ -160,5 +160,5 @@ async fn replayed_connection_admits_nobody_and_changes_nothing() {
     // The victim was not disturbed.
     assert!(is_connected(&client));
     add(&host, &client, 52).await;
-    assert!(heard.lock().unwrap().connections.is_empty(), "it had to connect again");
+    assert_eq!(heard.lock().unwrap().connections.len(), 2, "it had to connect again");
 }

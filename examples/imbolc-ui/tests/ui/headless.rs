@@ -27,6 +27,7 @@ impl Headless {
             .args(arguments)
             .args(silence(arguments))
             .env("HOME", home.path())
+            .env("RUST_LOG", "trace")
             .env_remove("XDG_STATE_HOME")
             .env_remove("XDG_DATA_HOME")
             .stdin(Stdio::null())

@@ -391,7 +391,6 @@ pub mod net {
                 "ana",
                 "--codec",
                 "json",
-                "--plain",
                 "--state-dir",
                 state.path(),
                 "--log",
