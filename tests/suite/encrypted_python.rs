@@ -84,11 +84,12 @@ async fn encrypted_python_client_enters_edits_and_resumes() {
         ] {
             assert!(lines.any(|line| line.contains(expected)), "no `{expected}`:\n{printed}");
         }
-        event(&mut events, |event| match event {
-            Event::Session(SessionEvent::Left(who)) => Some(assert_eq!(&*who.name, "py")),
+        let left = event(&mut events, |event| match event {
+            Event::Session(SessionEvent::Left(participant)) => Some(participant.name),
             _ => None,
         })
         .await;
+        assert_eq!(&*left, "py");
         assert_eq!(cutoff_of(&host.state().model, BASS), 440.0);
         let line = printed.lines().find_map(|line| line.split_once("its key is "));
         assert_eq!(line.is_some(), visit == 0, "{printed}");
