@@ -139,10 +139,20 @@ impl Figure {
     /// Our value divided by the other: by round if both ran in turn, because a
     /// disturbance of a round affects both.
     pub fn ratio_to(&self, other: &Self) -> f64 {
+        self.compared_to(other, |ours, its| ours / its)
+    }
+
+    /// Our value less the other, likewise.
+    pub fn excess_over(&self, other: &Self) -> f64 {
+        self.compared_to(other, |ours, its| ours - its)
+    }
+
+    fn compared_to(&self, other: &Self, compare: impl Fn(f64, f64) -> f64) -> f64 {
         if self.rounds.len() == other.rounds.len() {
-            median(self.rounds.iter().zip(&other.rounds).map(|(ours, its)| ours / its).collect())
+            let rounds = self.rounds.iter().zip(&other.rounds);
+            median(rounds.map(|(ours, its)| compare(*ours, *its)).collect())
         } else {
-            self.value() / other.value()
+            compare(self.value(), other.value())
         }
     }
 }

@@ -16,6 +16,7 @@ mod peers;
 mod pending;
 mod pipeline;
 mod probe;
+mod strangers;
 mod sweep;
 
 use std::{process::ExitCode, time::Duration};
@@ -26,6 +27,9 @@ use crate::{bench::Bench, cpu};
 
 /// Name of the relay in the table.
 const RELAY: &str = "bare relay";
+
+/// Name of the same without encryption.
+const PLAIN: &str = "in clear";
 
 /// The end points of the times to another screen.
 const WHERE_IT_ENDS: &str =
@@ -47,6 +51,11 @@ pub fn measure(bench: &mut Bench) {
     idle::measure(bench, &runtime);
     load::measure(bench);
     pending::measure(bench, &runtime);
+    knob::measure_encrypted(bench, &runtime);
+    pipeline::measure_encrypted(bench, &runtime);
+    joining::measure_encrypted(bench, &runtime);
+    fanout::measure_encrypted(bench, &runtime);
+    strangers::measure(bench, &runtime);
 }
 
 fn runtime(threads: usize) -> Runtime {

@@ -21,6 +21,8 @@ pub enum Target {
     AtMostTimes(f64, &'static str),
     /// At least this multiple of the named peer.
     AtLeastTimes(f64, &'static str),
+    /// At most this much, in our unit, above the named peer.
+    AtMostAbove(f64, &'static str),
     /// Less than every peer.
     LessThanAll,
     /// At most this value, in our unit.
@@ -57,6 +59,7 @@ impl Row {
         match target {
             Target::AtMostTimes(times, peer) => self.ours.ratio_to(self.named(peer)) <= times,
             Target::AtLeastTimes(times, peer) => self.ours.ratio_to(self.named(peer)) >= times,
+            Target::AtMostAbove(more, peer) => self.ours.excess_over(self.named(peer)) <= more,
             Target::LessThanAll => {
                 self.peers.iter().all(|(_, peer)| self.ours.ratio_to(peer) < 1.0)
             }
@@ -76,6 +79,7 @@ impl Row {
         match target {
             Target::AtMostTimes(times, peer) => format!("≤ {times} × {peer}"),
             Target::AtLeastTimes(times, peer) => format!("≥ {times} × {peer}"),
+            Target::AtMostAbove(more, peer) => format!("≤ {peer} + {}", quantity(more)),
             Target::LessThanAll => "less than all".into(),
             Target::AtMost(limit) => format!("≤ {}", quantity(limit)),
             Target::AtLeast(limit) => format!("≥ {}", quantity(limit)),

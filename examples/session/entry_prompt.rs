@@ -66,6 +66,7 @@ impl From<OpenError> for JoinFailure {
 
 impl JoinFailure {
     /// The host at `address` was not joined for `reason`.
+    #[must_use]
     pub fn at(address: &str, reason: &ConnectionError) -> Self {
         let need = needed_after(reason);
         let help = match reason {

@@ -22,7 +22,7 @@ const WORDS: Words = ["abandon", "ability", "able", "about", "above", "absent"];
 const MILLISECOND: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
 
-fn key(number: u16) -> PublicKey {
+fn public_key(number: u16) -> PublicKey {
     let mut bytes = [1; 32];
     bytes[..2].copy_from_slice(&number.to_be_bytes());
     PublicKey::new(bytes).unwrap()
@@ -37,7 +37,7 @@ fn lan(number: u8) -> Option<IpAddr> {
 }
 
 fn known(number: u16, name: &str) -> KnownParticipant {
-    KnownParticipant { key: key(number), name: name.into(), last_seen: 1 }
+    KnownParticipant { key: public_key(number), name: name.into(), last_seen: 1 }
 }
 
 /// A host, and the time there.
@@ -182,44 +182,44 @@ impl Rig {
 #[test]
 fn known_key_is_admitted_and_no_other() {
     let mut rig = Rig::knowing(AdmissionConfig::default(), vec![known(1, "Ana")]);
-    let admitted = rig.say_hello(lan(1), key(1)).unwrap();
-    assert_eq!(admitted, Admitted { key: Some(key(1)), is_known: true, kept_places: 0 });
-    assert_eq!(rig.say_hello(lan(1), key(2)), Err(EntryRefusal::CodeNeeded));
+    let admitted = rig.say_hello(lan(1), public_key(1)).unwrap();
+    assert_eq!(admitted, Admitted { key: Some(public_key(1)), is_known: true, kept_places: 0 });
+    assert_eq!(rig.say_hello(lan(1), public_key(2)), Err(EntryRefusal::CodeNeeded));
     let mut rig = Rig::with(AdmissionPolicy::Ask);
-    assert_eq!(rig.say_hello(lan(1), key(2)), Err(EntryRefusal::CodeOrQuestion));
+    assert_eq!(rig.say_hello(lan(1), public_key(2)), Err(EntryRefusal::CodeOrQuestion));
 }
 
 #[test]
 fn right_code_admits_and_makes_known() {
     for policy in [AdmissionPolicy::Open, AdmissionPolicy::Code, AdmissionPolicy::Ask] {
         let mut rig = Rig::with(policy);
-        let id = rig.enter(lan(1), key(1));
+        let id = rig.enter(lan(1), public_key(1));
         assert_eq!(rig.control.begin_code(rig.now, id), Ok(&code(1)));
         assert_eq!(rig.control.code_proof(rig.now, id, || true), Ok(()));
         rig.join(id, "Ana");
         assert_eq!(rig.saved(), [KnownParticipant { last_seen: 7, ..known(1, "Ana") }]);
         let mut tomorrow = Rig::knowing(AdmissionConfig::default(), rig.saved());
-        assert!(tomorrow.say_hello(lan(9), key(1)).unwrap().is_known);
+        assert!(tomorrow.say_hello(lan(9), public_key(1)).unwrap().is_known);
     }
 }
 
 #[test]
 fn wrong_code_admits_nobody() {
     let mut rig = Rig::with(AdmissionPolicy::Code);
-    let id = rig.enter(lan(1), key(1));
+    let id = rig.enter(lan(1), public_key(1));
     rig.control.begin_code(rig.now, id).unwrap();
     let answer = rig.control.code_proof(rig.now, id, || false);
     assert_eq!(answer, Err(EntryRefusal::WrongCode));
     assert_eq!(rig.control.code_proof(rig.now, id, || true), Err(EntryRefusal::OutOfTurn));
     assert_eq!(rig.hello(id), Err(EntryRefusal::OutOfTurn));
-    assert_eq!(rig.say_hello(lan(1), key(1)), Err(EntryRefusal::CodeNeeded));
+    assert_eq!(rig.say_hello(lan(1), public_key(1)), Err(EntryRefusal::CodeNeeded));
     assert!(rig.saved().is_empty());
 }
 
 #[test]
 fn open_session_admits_all_and_makes_none_known() {
     let mut rig = Rig::with(AdmissionPolicy::Open);
-    let id = rig.enter(lan(1), key(1));
+    let id = rig.enter(lan(1), public_key(1));
     assert_eq!(rig.control.entry(id), Entry::Open);
     assert!(!rig.hello(id).unwrap().is_known);
     rig.control.joined(rig.now, id, "Ana", 7);
@@ -233,13 +233,13 @@ fn own_machine_needs_no_code_unless_switched_off() {
         [None, Some([127, 3, 2, 1].into()), Some("::1".parse().unwrap())];
     for ip in own {
         let mut rig = Rig::with(AdmissionPolicy::Code);
-        let id = rig.enter(ip, key(1));
+        let id = rig.enter(ip, public_key(1));
         assert_eq!(rig.control.entry(id), Entry::Open);
         assert!(!rig.hello(id).unwrap().is_known);
         assert!(rig.say_plain_hello(ip).is_ok());
         let config = AdmissionConfig { local_exemption: false, ..AdmissionConfig::default() };
         let mut rig = Rig::new(config);
-        let id = rig.enter(ip, key(1));
+        let id = rig.enter(ip, public_key(1));
         assert_eq!(rig.control.entry(id), Entry::Code);
         assert_eq!(rig.hello(id), Err(EntryRefusal::CodeNeeded));
         assert_eq!(rig.say_plain_hello(ip), Err(EntryRefusal::PlainNotAdmitted));
@@ -259,10 +259,10 @@ fn plain_client_gets_no_name_of_a_key() {
     let mut rig = Rig::knowing(AdmissionConfig::default(), vec![known(1, "Ana"), known(2, "")]);
     assert!(rig.control.is_name_of_another("Ana", None));
     assert!(rig.control.is_name_of_another("A\u{200d}na", None));
-    assert!(!rig.control.is_name_of_another("Ana", Some(key(1))));
+    assert!(!rig.control.is_name_of_another("Ana", Some(public_key(1))));
     assert!(!rig.control.is_name_of_another("", None));
     assert!(!rig.control.is_name_of_another("Ben", None));
-    let id = rig.enter(None, key(3));
+    let id = rig.enter(None, public_key(3));
     rig.join(id, "Ben");
     assert!(rig.control.is_name_of_another("Ben", None));
 }
@@ -287,19 +287,19 @@ fn address_is_ipv4_or_the_first_64_bits_of_ipv6() {
 #[test]
 fn admitted_once_is_admitted_for_this_session() {
     let mut rig = Rig::with(AdmissionPolicy::Ask);
-    let id = rig.ask(lan(1), key(1), "Ana");
+    let id = rig.ask(lan(1), public_key(1), "Ana");
     assert_eq!(rig.control.entry(id), Entry::Ask);
     assert_eq!(rig.control.decide(rig.now, id, Verdict::Once), Ok(()));
     assert!(rig.saw(&AdmissionOutput::Admit(id)));
     rig.join(id, "Ana");
-    assert!(!rig.say_hello(lan(2), key(1)).unwrap().is_known, "it may reconnect");
+    assert!(!rig.say_hello(lan(2), public_key(1)).unwrap().is_known, "it may reconnect");
     assert!(rig.saved().is_empty());
 }
 
 #[test]
 fn admitted_for_good_is_saved() {
     let mut rig = Rig::with(AdmissionPolicy::Ask);
-    let id = rig.ask(lan(1), key(1), "Ana");
+    let id = rig.ask(lan(1), public_key(1), "Ana");
     assert_eq!(rig.control.decide(rig.now, id, Verdict::ForGood), Ok(()));
     assert_eq!(rig.saved(), [KnownParticipant { last_seen: 0, ..known(1, "Ana") }]);
     assert!(rig.hello(id).unwrap().is_known);
@@ -308,7 +308,7 @@ fn admitted_for_good_is_saved() {
 #[test]
 fn declined_stranger_is_refused() {
     let mut rig = Rig::with(AdmissionPolicy::Ask);
-    let id = rig.ask(lan(1), key(1), "Ana");
+    let id = rig.ask(lan(1), public_key(1), "Ana");
     assert_eq!(rig.control.decide(rig.now, id, Verdict::No), Ok(()));
     assert!(rig.saw(&AdmissionOutput::Refuse(id, EntryRefusal::Declined)));
     assert_eq!(rig.hello(id), Err(EntryRefusal::OutOfTurn));
@@ -318,22 +318,22 @@ fn declined_stranger_is_refused() {
 #[test]
 fn first_verdict_counts_and_later_ones_say_so() {
     let mut rig = Rig::with(AdmissionPolicy::Ask);
-    let id = rig.ask(lan(1), key(1), "Ana");
+    let id = rig.ask(lan(1), public_key(1), "Ana");
     rig.control.decide(rig.now, id, Verdict::No).unwrap();
     let late = rig.control.decide(rig.now, id, Verdict::ForGood);
     assert_eq!(late, Err(DecisionError::NotWaiting));
     assert!(rig.saved().is_empty());
-    let gone = rig.ask(lan(2), key(2), "Ben");
+    let gone = rig.ask(lan(2), public_key(2), "Ben");
     rig.control.disconnected(rig.now, gone);
     let late = rig.control.decide(rig.now, gone, Verdict::ForGood);
     assert_eq!(late, Err(DecisionError::NotWaiting));
-    assert_eq!(rig.say_hello(lan(2), key(2)), Err(EntryRefusal::CodeOrQuestion));
+    assert_eq!(rig.say_hello(lan(2), public_key(2)), Err(EntryRefusal::CodeOrQuestion));
 }
 
 #[test]
 fn question_waits_for_60_s() {
     let mut rig = Rig::with(AdmissionPolicy::Ask);
-    let id = rig.ask(lan(1), key(1), "Ana");
+    let id = rig.ask(lan(1), public_key(1), "Ana");
     rig.pass(60 * SECOND - MILLISECOND);
     assert_eq!(rig.control.status().requests.len(), 1);
     rig.pass(MILLISECOND);
@@ -348,7 +348,7 @@ fn nobody_is_asked_where_nobody_sits() {
     let unattended = AdmissionConfig { policy: ask, attended: false, ..AdmissionConfig::default() };
     for config in [unattended, AdmissionConfig::default()] {
         let mut rig = Rig::new(config);
-        let id = rig.enter(lan(1), key(1));
+        let id = rig.enter(lan(1), public_key(1));
         assert_eq!(rig.control.entry(id), Entry::Code);
         assert_eq!(rig.control.ask(rig.now, id), Err(EntryRefusal::CodeNeeded));
     }
@@ -357,13 +357,13 @@ fn nobody_is_asked_where_nobody_sits() {
 #[test]
 fn person_is_asked_when_the_words_are_there() {
     let mut rig = Rig::with(AdmissionPolicy::Ask);
-    let id = rig.enter(lan(1), key(1));
+    let id = rig.enter(lan(1), public_key(1));
     rig.control.ask(rig.now, id).unwrap();
     assert!(rig.control.status().requests.is_empty());
     assert_eq!(rig.control.decide(rig.now, id, Verdict::Once), Err(DecisionError::NotWaiting));
     rig.control.revealed(rig.now, id, WORDS).unwrap();
     let [request] = &*rig.control.status().requests else { panic!("no question") };
-    assert_eq!((request.words, &request.name, request.key), (WORDS, &None, key(1)));
+    assert_eq!((request.words, &request.name, request.key), (WORDS, &None, public_key(1)));
     assert!(rig.saw(&AdmissionOutput::Asked(request.clone())));
     assert!(rig.saw(&AdmissionOutput::Changed));
 }
@@ -372,8 +372,8 @@ fn person_is_asked_when_the_words_are_there() {
 fn name_of_a_question_is_clean_and_marked_if_taken() {
     let config = AdmissionConfig { policy: AdmissionPolicy::Ask, ..AdmissionConfig::default() };
     let mut rig = Rig::knowing(config, vec![known(1, "Ana")]);
-    rig.ask(lan(2), key(2), "A\u{202e}na\u{7}");
-    rig.ask(lan(3), key(3), &"é".repeat(100));
+    rig.ask(lan(2), public_key(2), "A\u{202e}na\u{7}");
+    rig.ask(lan(3), public_key(3), &"é".repeat(100));
     let requests = rig.control.status().requests;
     assert_eq!(requests[0].name.as_deref(), Some("Ana"));
     assert!(requests[0].is_name_taken);
@@ -384,7 +384,7 @@ fn name_of_a_question_is_clean_and_marked_if_taken() {
 #[test]
 fn name_may_cross_the_verdict() {
     let mut rig = Rig::with(AdmissionPolicy::Ask);
-    let id = rig.enter(lan(1), key(1));
+    let id = rig.enter(lan(1), public_key(1));
     rig.control.ask(rig.now, id).unwrap();
     rig.control.revealed(rig.now, id, WORDS).unwrap();
     rig.control.decide(rig.now, id, Verdict::Once).unwrap();
@@ -399,24 +399,24 @@ fn name_may_cross_the_verdict() {
 fn eight_questions_wait_one_of_an_address_or_key() {
     let mut rig = Rig::with(AdmissionPolicy::Ask);
     for number in 1..=7 {
-        rig.ask(lan(number), key(number.into()), "Ana");
+        rig.ask(lan(number), public_key(number.into()), "Ana");
     }
-    let same_address = rig.enter(lan(1), key(20));
+    let same_address = rig.enter(lan(1), public_key(20));
     assert_eq!(rig.control.ask(rig.now, same_address), Err(EntryRefusal::Busy));
-    let same_key = rig.enter(lan(20), key(1));
+    let same_key = rig.enter(lan(20), public_key(1));
     assert_eq!(rig.control.ask(rig.now, same_key), Err(EntryRefusal::Busy));
-    let eighth = rig.ask(lan(8), key(8), "Ben");
-    let ninth = rig.enter(lan(9), key(9));
+    let eighth = rig.ask(lan(8), public_key(8), "Ben");
+    let ninth = rig.enter(lan(9), public_key(9));
     assert_eq!(rig.control.ask(rig.now, ninth), Err(EntryRefusal::Busy));
     rig.control.disconnected(rig.now, eighth);
-    rig.ask(lan(9), key(9), "Cid");
+    rig.ask(lan(9), public_key(9), "Cid");
 }
 
 #[test]
 fn admitting_by_name_needs_one_of_that_name() {
     let mut rig = Rig::with(AdmissionPolicy::Ask);
-    let (ana, ben) = (rig.ask(lan(1), key(1), "Ana"), rig.ask(lan(2), key(2), "Ben"));
-    rig.ask(lan(3), key(3), "Be\u{200d}n");
+    let (ana, ben) = (rig.ask(lan(1), public_key(1), "Ana"), rig.ask(lan(2), public_key(2), "Ben"));
+    rig.ask(lan(3), public_key(3), "Be\u{200d}n");
     let mut admit = |name| rig.control.admit_by_name(rig.now, name);
     assert_eq!(admit("Cid"), Err(DecisionError::NobodyOfThatName));
     assert_eq!(admit("Ben"), Err(DecisionError::SeveralOfThatName));

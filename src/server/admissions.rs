@@ -108,19 +108,12 @@ impl<M: Model> Admissions<M> {
         &self,
         change: impl FnOnce(&mut AdmissionControl, Timestamp) -> R,
     ) -> R {
-        self.change_of(None, change)
+        self.drive(|driven, now| change(&mut driven.control, now))
     }
 
-    fn change_of<R>(
-        &self,
-        gone: Option<StrangerId>,
-        change: impl FnOnce(&mut AdmissionControl, Timestamp) -> R,
-    ) -> R {
+    fn drive<R>(&self, change: impl FnOnce(&mut Driven, Timestamp) -> R) -> R {
         let mut driven = self.driven.lock();
-        if let Some(gone) = gone {
-            driven.orders.remove(&gone);
-        }
-        let result = change(&mut driven.control, self.authority.clock());
+        let result = change(&mut driven, self.authority.clock());
         let due = self.drain(&mut driven);
         let is_sooner = due.is_some_and(|due| driven.due.is_none_or(|before| due < before));
         driven.due = due;
@@ -166,8 +159,11 @@ impl<M: Model> Admissions<M> {
         // Without random numbers no connection gets any further than this.
         let random = getrandom::u64().unwrap_or_default();
         let (sender, orders) = watch::channel(StrangerOrder::Wait);
-        let id = self.change(|control, now| control.connected(now, ip, random));
-        self.driven.lock().orders.insert(id, sender);
+        let id = self.drive(|driven, now| {
+            let id = driven.control.connected(now, ip, random);
+            driven.orders.insert(id, sender);
+            id
+        });
         StrangerGuard { admissions: Arc::clone(self), id, orders }
     }
 
@@ -226,6 +222,9 @@ impl<M: Model> StrangerGuard<M> {
 impl<M: Model> Drop for StrangerGuard<M> {
     fn drop(&mut self) {
         let id = self.id;
-        self.admissions.change_of(Some(id), |control, now| control.disconnected(now, id));
+        self.admissions.drive(|driven, now| {
+            driven.orders.remove(&id);
+            driven.control.disconnected(now, id);
+        });
     }
 }

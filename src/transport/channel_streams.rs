@@ -386,6 +386,7 @@ mod tests {
     #[tokio::test]
     async fn messages_that_have_arrived_are_read_at_once() {
         let (mut writer, mut reader) = pair(1 << 20);
+        reader.admit();
         for word in ["one ", "two ", "three"] {
             writer.write_all(word.as_bytes()).await.unwrap();
         }

@@ -11,6 +11,7 @@ mod byte_cutter;
 mod cable;
 mod codecs;
 mod conformance;
+mod crowds;
 mod digest;
 #[cfg(feature = "mdns")]
 mod discovery;

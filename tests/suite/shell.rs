@@ -8,6 +8,8 @@ mod entry;
 mod faults;
 mod join_events;
 mod logs;
+#[cfg(target_os = "linux")]
+mod memory;
 mod places;
 mod reconnecting;
 mod reports;

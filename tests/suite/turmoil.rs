@@ -23,6 +23,7 @@ use imbolc_net::{
     authority::inline,
     client::{JoinOptions, RemoteDispatcher},
     dispatcher::{DispatchError, Identity, Status},
+    installation::Installation,
     installation::PlaceFile,
     model::{InstrumentId, NoEngine},
     server::{HostDispatcher, HostOptions, Stats},
@@ -152,10 +153,14 @@ async fn run_participant(
     }
 }
 
-async fn host(participant: Shared, pages: u32) -> turmoil::Result {
+async fn host(participant: Shared, pages: u32, directory: PathBuf) -> turmoil::Result {
     let listener = SimulatedListener(TcpListener::bind(("0.0.0.0", PORT)).await?);
     let pages = Pages::empty(pages);
-    let options = HostOptions { admission: AdmissionPolicy::Open, ..HostOptions::default() };
+    let options = HostOptions {
+        admission: AdmissionPolicy::Open,
+        installation: Some(Installation::open(&directory.join(HOST))?),
+        ..HostOptions::default()
+    };
     let studio = HostDispatcher::open(HOST, pages, inline(|| NoEngine), listener, options)?;
     let studio = Arc::new(studio);
     let stats = || (0, studio.stats());
@@ -173,6 +178,7 @@ async fn join(participant: Shared, directory: PathBuf) -> turmoil::Result {
             name: name.into(),
             own: vec![InstrumentId(page)],
             place: Some(PlaceFile::claim(&directory, HOST, name)?),
+            installation: Some(Installation::open(&directory.join(name))?),
             ..JoinOptions::default()
         };
         match RemoteDispatcher::<Ledger>::join(SimulatedConnector, options).await {
@@ -205,10 +211,10 @@ impl Simulation {
             let participant =
                 Shared::new(Mutex::new(Participant { name, page, ..Participant::default() }));
             participants.push(Arc::clone(&participant));
+            let directory = directory.clone();
             if name == HOST {
-                sim.host(name, move || host(Arc::clone(&participant), count));
+                sim.host(name, move || host(Arc::clone(&participant), count, directory.clone()));
             } else {
-                let directory = directory.clone();
                 sim.host(name, move || join(Arc::clone(&participant), directory.clone()));
             }
         }

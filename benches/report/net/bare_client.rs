@@ -1,21 +1,25 @@
-//! A minimal client: a socket and a handshake.
+//! A minimal client: a socket and a handshake, in clear or through the channel.
 
-use std::io;
+use std::{borrow::Cow, io, net::Ipv4Addr};
 
 use bytes::{Buf, BytesMut};
 use imbolc_net::{
     ClientMessage, ServerMessage,
     model::{InstrumentId, Model},
     protocol::{
-        Hello, PROTOCOL_VERSION, Role,
+        Hello, InstanceId, PROTOCOL_VERSION, Role,
         framing::{self, Codec},
+    },
+    security::{
+        Initiator, Opener, PrivateKey, Sealer,
+        channel::{CHUNK, REPLY_LENGTH, TAG},
     },
     studio::Studio,
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{
-        TcpStream,
+        TcpSocket, TcpStream,
         tcp::{OwnedReadHalf, OwnedWriteHalf},
     },
 };
@@ -29,22 +33,76 @@ pub async fn connect(address: &str) -> TcpStream {
     stream
 }
 
+/// The same from `ip`, an address of this machine.
+///
+/// # Errors
+/// Those of the network: a host that is flooded may not take the connection.
+pub async fn connect_from(ip: Ipv4Addr, address: &str) -> io::Result<TcpStream> {
+    let socket = TcpSocket::new_v4()?;
+    socket.bind((ip, 0).into())?;
+    let stream = socket.connect(address.parse().map_err(io::Error::other)?).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
 /// A client that has joined.
 pub struct BareClient {
     pub codec: Codec,
     pub frames: Frames,
     pub writer: OwnedWriteHalf,
+    sealer: Option<Sealer>,
 }
 
 impl BareClient {
+    /// Joins in clear.
     pub async fn join(address: &str, codec: Codec, own: Vec<InstrumentId>) -> Self {
         let (reader, mut writer) = connect(address).await.into_split();
-        let mut frames = Frames { reader, buffer: BytesMut::new() };
         writer.write_all(&hello(codec, own)).await.unwrap();
-        let answer = frames.next().await.unwrap();
-        let ServerMessage::Welcome(welcome) = decode(codec, &answer) else { panic!("not let in") };
+        Self { codec, frames: Frames::new(reader), writer, sealer: None }.welcomed().await
+    }
+
+    /// Joins through the encrypted channel, from `ip`, an address of this machine. Each
+    /// address is another instance of one key.
+    pub async fn join_encrypted(
+        ip: Ipv4Addr,
+        address: &str,
+        codec: Codec,
+        own: Vec<InstrumentId>,
+    ) -> Self {
+        let (mut reader, mut writer) = connect_from(ip, address).await.unwrap().into_split();
+        let (initiator, opening) = Initiator::new(&PrivateKey::new([7; 32])).unwrap();
+        writer.write_all(&opening).await.unwrap();
+        let mut reply = [0; PREFIX + REPLY_LENGTH];
+        reader.read_exact(&mut reply).await.unwrap();
+        let answered = initiator.read_reply(&reply[PREFIX..]).unwrap();
+        let (mut finish, mut channel) = answered.finish().unwrap();
+        let instance = InstanceId::new(ip.to_ipv6_mapped().octets());
+        let hello = Hello { instance: Some(instance), ..plain_hello(codec, own) };
+        let hello = frame(Codec::Json, &ClientMessage::<Studio>::Hello(hello));
+        channel.sealer.seal(&hello, &mut finish).unwrap();
+        writer.write_all(&finish).await.unwrap();
+        let frames = Frames { opener: Some(channel.opener), ..Frames::new(reader) };
+        Self { codec, frames, writer, sealer: Some(channel.sealer) }.welcomed().await
+    }
+
+    async fn welcomed(mut self) -> Self {
+        let answer = self.frames.next().await.unwrap();
+        let ServerMessage::Welcome(welcome) = decode(self.codec, &answer) else {
+            panic!("not let in")
+        };
         assert!(welcome.refused.is_empty(), "it owns the requested instruments");
-        Self { codec, frames, writer }
+        if let Some(sealer) = &mut self.sealer {
+            sealer.set_chunk(CHUNK);
+        }
+        self
+    }
+
+    /// What to write, so that the host reads `frames`.
+    pub fn sealed<'a>(&mut self, frames: &'a [u8]) -> Cow<'a, [u8]> {
+        let Some(sealer) = &mut self.sealer else { return frames.into() };
+        let mut sealed = Vec::new();
+        sealer.seal(frames, &mut sealed).unwrap();
+        sealed.into()
     }
 
     /// Reads all messages and answers pings, until the host closes the
@@ -67,51 +125,62 @@ impl BareClient {
     /// Answers a ping.
     pub async fn answer(&mut self, nonce: u64) -> io::Result<()> {
         let pong = frame(self.codec, &ClientMessage::<Studio>::Pong { nonce });
+        let pong = self.sealed(&pong);
         self.writer.write_all(&pong).await
     }
 
     /// Says `Goodbye`, and waits until the host closes the connection.
     pub async fn leave(mut self) {
-        self.writer.write_all(&frame(self.codec, &ClientMessage::<Studio>::Goodbye)).await.unwrap();
+        let goodbye = frame(self.codec, &ClientMessage::<Studio>::Goodbye);
+        let goodbye = self.sealed(&goodbye);
+        self.writer.write_all(&goodbye).await.unwrap();
         while self.frames.next().await.is_some() {}
     }
 }
 
-/// The frame of a `Hello`.
+/// The frame of the `Hello` of a plain client.
 pub fn hello(codec: Codec, own: Vec<InstrumentId>) -> Vec<u8> {
-    frame(
-        Codec::Json,
-        &ClientMessage::<Studio>::Hello(Hello {
-            protocol: PROTOCOL_VERSION,
-            model: Studio::NAME.into(),
-            model_version: Studio::VERSION,
-            name: "Ana".into(),
-            own,
-            privilege: false,
-            codecs: vec![codec.name().into()],
-            compression: vec![],
-            attempt: 0,
-            checks_digests: false,
-            role: Role::default(),
-            instance: None,
-            resume: None,
-        }),
-    )
+    frame(Codec::Json, &ClientMessage::<Studio>::Hello(plain_hello(codec, own)))
+}
+
+fn plain_hello(codec: Codec, own: Vec<InstrumentId>) -> Hello {
+    Hello {
+        protocol: PROTOCOL_VERSION,
+        model: Studio::NAME.into(),
+        model_version: Studio::VERSION,
+        name: "Ana".into(),
+        own,
+        privilege: false,
+        codecs: vec![codec.name().into()],
+        compression: vec![],
+        attempt: 0,
+        checks_digests: false,
+        role: Role::default(),
+        instance: None,
+        resume: None,
+    }
 }
 
 pub fn decode(codec: Codec, payload: &[u8]) -> ServerMessage<Studio> {
     framing::decode(codec, payload).unwrap()
 }
 
+/// The length of the length of a message of the channel.
+const PREFIX: usize = 2;
+
 /// Reads frames.
 pub struct Frames {
     reader: OwnedReadHalf,
     buffer: BytesMut,
+    /// What has arrived and was not opened yet.
+    sealed: BytesMut,
+    opener: Option<Opener>,
 }
 
 impl Frames {
+    /// Reads frames in clear.
     pub fn new(reader: OwnedReadHalf) -> Self {
-        Self { reader, buffer: BytesMut::new() }
+        Self { reader, buffer: BytesMut::new(), sealed: BytesMut::new(), opener: None }
     }
 
     /// The payload of the next frame, or `None` at the end.
@@ -120,10 +189,25 @@ impl Frames {
             if let Some(payload) = split(&mut self.buffer) {
                 return Some(payload);
             }
-            self.buffer.reserve(64 * 1024);
-            if self.reader.read_buf(&mut self.buffer).await.ok()? == 0 {
+            let arrived = if self.opener.is_some() { &mut self.sealed } else { &mut self.buffer };
+            arrived.reserve(64 * 1024);
+            if self.reader.read_buf(arrived).await.ok()? == 0 {
                 return None;
             }
+            self.open();
+        }
+    }
+
+    /// Opens the messages of the channel that have arrived.
+    fn open(&mut self) {
+        let Some(opener) = &mut self.opener else { return };
+        while let Some(length) = self.sealed.first_chunk().copied().map(u16::from_be_bytes)
+            && self.sealed.len() >= PREFIX + usize::from(length)
+        {
+            let message = self.sealed.split_to(PREFIX + usize::from(length));
+            let from = self.buffer.len();
+            self.buffer.resize(from + usize::from(length) - TAG, 0);
+            opener.open(&message[PREFIX..], &mut self.buffer[from..]).unwrap();
         }
     }
 
@@ -132,7 +216,8 @@ impl Frames {
         while self.discard().await {}
     }
 
-    /// Discards what has arrived, or waits for it. `false` at the end. Cancel safe.
+    /// Discards what has arrived, or waits for it. `false` at the end. Cancel safe. For
+    /// frames in clear only.
     pub async fn discard(&mut self) -> bool {
         self.buffer.clear();
         self.buffer.reserve(64 * 1024);

@@ -4,6 +4,7 @@ use std::{io::BufRead, process::ExitCode, time::Duration};
 
 use imbolc_net::{
     Dispatcher,
+    admission::AdmissionPolicy,
     authority::{Engine, threaded},
     model::{InstrumentId, NoEngine},
     server::{HostDispatcher, HostOptions, Stats},
@@ -18,6 +19,7 @@ use super::{
     cpu, load,
     peers::{PatchWriter, run_relay, run_welcome_server},
     probe::{self, Wait},
+    strangers::Crowd,
 };
 use crate::fixture::{self, band};
 
@@ -43,7 +45,8 @@ pub fn run() -> Option<ExitCode> {
         }
         let (written, encoded) = state.updates();
         let (cpu, resident) = (cpu::used(), probe::resident());
-        let answer = ChildAnswer { cpu, written, encoded, resident, waits };
+        let (code, connected) = (state.code(), state.connected());
+        let answer = ChildAnswer { cpu, code, connected, written, encoded, resident, waits };
         println!("{}", serde_json::to_string(&answer).unwrap());
     }
     Some(ExitCode::SUCCESS)
@@ -52,6 +55,7 @@ pub fn run() -> Option<ExitCode> {
 enum ChildState {
     Host(Box<BenchHost>),
     Writer(PatchWriter),
+    Strangers(Crowd),
     /// Runs without orders.
     Other,
 }
@@ -63,18 +67,26 @@ impl ChildState {
         match role {
             ChildRole::Host { instruments, pace } => {
                 let (model, engine) = (band::session(instruments), threaded(SilentEngine::default));
-                Self::Host(Box::new(BenchHost::open(listener, model, engine, pace, HOSTS_OWN)))
+                let options = BenchHost::options(pace);
+                Self::Host(Box::new(BenchHost::open(listener, model, engine, options, HOSTS_OWN)))
+            }
+            ChildRole::GuardedHost { instruments, pace } => {
+                let (model, engine) = (band::session(instruments), threaded(SilentEngine::default));
+                let options = HostOptions {
+                    admission: AdmissionPolicy::Code,
+                    local_exemption: false,
+                    ..BenchHost::options(pace)
+                };
+                Self::Host(Box::new(BenchHost::open(listener, model, engine, options, HOSTS_OWN)))
+            }
+            ChildRole::Strangers { host, clients, addresses } => {
+                Self::Strangers(Crowd::gather(host, clients, addresses).await)
             }
             ChildRole::LargeHost { instruments, pages } => {
                 let (model, own) = (load::studio(instruments, pages), InstrumentId(instruments));
-                let pace = SessionConfig::default().min_patch_interval;
-                Self::Host(Box::new(BenchHost::open(
-                    listener,
-                    model,
-                    threaded(|| NoEngine),
-                    pace,
-                    own,
-                )))
+                let options = BenchHost::options(SessionConfig::default().min_patch_interval);
+                let engine = threaded(|| NoEngine);
+                Self::Host(Box::new(BenchHost::open(listener, model, engine, options, own)))
             }
             ChildRole::Writer { clients, patch } => {
                 Self::Writer(PatchWriter::begin(listener, clients, patch))
@@ -101,7 +113,7 @@ impl ChildState {
                     writer.burst(edits, gap).await;
                     Self::Writer(writer)
                 }
-                Self::Other => self,
+                Self::Strangers(_) | Self::Other => self,
             }
         };
         super::on(runtime, burst)
@@ -127,8 +139,17 @@ impl ChildState {
                 (updates_sent, updates_encoded)
             }
             Self::Writer(writer) => (writer.written, 0),
-            Self::Other => (0, 0),
+            Self::Strangers(_) | Self::Other => (0, 0),
         }
+    }
+
+    fn code(&self) -> Option<String> {
+        let Self::Host(host) = self else { return None };
+        host.dispatcher.admission().map(|admission| admission.code.shown())
+    }
+
+    fn connected(&self) -> u64 {
+        if let Self::Strangers(crowd) = self { crowd.connected() } else { 0 }
     }
 }
 
@@ -139,19 +160,22 @@ struct BenchHost {
 }
 
 impl BenchHost {
-    fn open(
-        listener: TcpListener,
-        model: StudioState,
-        engine: Engine,
-        pace: Duration,
-        own: InstrumentId,
-    ) -> Self {
+    fn options(pace: Duration) -> HostOptions {
         let session = SessionConfig {
             min_patch_interval: pace,
             max_participants: 300,
             ..SessionConfig::default()
         };
-        let options = HostOptions { session, ..HostOptions::default() };
+        HostOptions { session, ..HostOptions::default() }
+    }
+
+    fn open(
+        listener: TcpListener,
+        model: StudioState,
+        engine: Engine,
+        options: HostOptions,
+        own: InstrumentId,
+    ) -> Self {
         let dispatcher = HostDispatcher::open("Host", model, engine, listener, options).unwrap();
         dispatcher.request_ownership(&[own]).unwrap();
         Self { dispatcher, own, turn: 0 }

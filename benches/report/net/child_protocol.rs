@@ -1,6 +1,6 @@
 //! The messages between this process and its children: one line of JSON each.
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use imbolc_net::protocol::framing::Codec;
 use serde::{Deserialize, Serialize};
@@ -12,6 +12,12 @@ use super::probe::Wait;
 pub enum ChildRole {
     /// Our host, with this minimum interval between patches.
     Host { instruments: u32, pace: Duration },
+    /// The same, which admits no key that it does not know without the code, not even on
+    /// this machine.
+    GuardedHost { instruments: u32, pace: Duration },
+    /// So many clients of the host at `host`, from so many addresses of this machine: they
+    /// send a byte a second, and are back 1 s after they are dropped.
+    Strangers { host: SocketAddr, clients: u32, addresses: u8 },
     /// Our host without an engine. Each instrument has `pages` pages of notes, and the
     /// last one is the host's own.
     LargeHost { instruments: u32, pages: u32 },
@@ -67,6 +73,10 @@ pub enum ChildOrder {
 pub struct ChildAnswer {
     /// CPU time used so far.
     pub cpu: Duration,
+    /// The code of a host.
+    pub code: Option<String>,
+    /// Connections that strangers have made so far.
+    pub connected: u64,
     /// Patches and full states written so far.
     pub written: u64,
     /// How many of them it has encoded.

@@ -1,11 +1,12 @@
 //! CPU time of the host to send one edit to many clients.
 
-use std::time::Duration;
+use std::{net::Ipv4Addr, time::Duration};
 
 use imbolc_net::protocol::framing::Codec;
 use tokio::runtime::Runtime;
 
 use super::{
+    PLAIN,
     bare_client::{self, BareClient, Frames},
     child::ChildProcess,
     child_protocol::{ChildOrder, ChildRole},
@@ -35,7 +36,7 @@ pub fn measure(bench: &mut Bench, runtime: &Runtime) {
         }
         let [ours, bare] = fanout_turns(bench.quick, runtime, clients);
         let what = format!(
-            "CPU time of the host per patch and client, {clients} clients; patches not paced"
+            "CPU time of the host per patch and client, {clients} clients in clear; patches not paced"
         );
         costs.push(ours.at(0.5).value());
         bench.row(
@@ -53,6 +54,56 @@ pub fn measure(bench: &mut Bench, runtime: &Runtime) {
         )
         .target(Target::AtMost(1.3)),
     );
+}
+
+/// The cost of sending an edit to 64 clients through the encrypted channel.
+pub fn measure_encrypted(bench: &mut Bench, runtime: &Runtime) {
+    if !bench.wants("net/fanout-encrypted") {
+        return;
+    }
+    let (rounds, edits) = if bench.quick { (3, 20) } else { (15, 100) };
+    let (pace, clients) = (Duration::ZERO, 64);
+    let mut hosts = [true, false].map(|encrypted| {
+        let host = ChildProcess::start(ChildRole::Host { instruments: INSTRUMENTS, pace });
+        let address = host.address.clone();
+        super::on(runtime, async move {
+            for number in 1..=clients {
+                let ip = Ipv4Addr::new(127, 0, 1, number);
+                let joined = if encrypted {
+                    BareClient::join_encrypted(ip, &address, Codec::ALL[0], vec![]).await
+                } else {
+                    BareClient::join(&address, Codec::ALL[0], vec![]).await
+                };
+                tokio::spawn(joined.attend());
+            }
+        });
+        host
+    });
+    let mut samples = [Samples::new(Unit::Nanoseconds), Samples::new(Unit::Nanoseconds)];
+    for round in 0..=rounds {
+        for (samples, host) in samples.iter_mut().zip(&mut hosts) {
+            let cost = cost_per_client(host, edits, gap(clients.into()));
+            // The first round warms up.
+            if round > 0 {
+                samples.push(vec![cost]);
+            }
+        }
+    }
+    let [encrypted, plain] = samples;
+    bench.row(
+        Row::new(
+            "net/fanout-encrypted",
+            format!("CPU time of the host per patch and client, {clients} encrypted clients; patches not paced"),
+            encrypted.at(0.5),
+        )
+        .peer(PLAIN, plain.at(0.5))
+        .target(Target::AtMostTimes(1.2, PLAIN)),
+    );
+}
+
+/// Long enough for each client to receive a patch before the next one.
+fn gap(clients: u32) -> Duration {
+    Duration::from_millis(2) + Duration::from_micros(60) * clients
 }
 
 fn fanout_turns(quick: bool, runtime: &Runtime, clients: usize) -> [Samples; 2] {
@@ -73,9 +124,7 @@ fn fanout_turns(quick: bool, runtime: &Runtime, clients: usize) -> [Samples; 2] 
         }
         kept
     });
-    // Long enough for each client to receive a patch before the next one.
-    let gap =
-        Duration::from_millis(2) + Duration::from_micros(60) * u32::try_from(clients).unwrap();
+    let gap = gap(u32::try_from(clients).unwrap());
     let mut samples = [Samples::new(Unit::Nanoseconds), Samples::new(Unit::Nanoseconds)];
     for round in 0..=rounds {
         for (samples, child) in samples.iter_mut().zip([&mut host, &mut writer]) {

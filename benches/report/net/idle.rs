@@ -8,7 +8,7 @@ use super::{
     child::ChildProcess,
     child_protocol::{ChildOrder, ChildRole},
     cpu,
-    knob::join,
+    knob::{join, named},
 };
 use crate::{
     bench::Bench,
@@ -31,14 +31,14 @@ pub fn measure(bench: &mut Bench, runtime: &Runtime) {
     };
     if bench.wants("idle/host") || bench.wants("idle/all") {
         let [host, all] = super::on(runtime, run(rounds, lasts, false));
-        let what = format!("idle session with {CLIENTS} clients: CPU use of the host");
+        let what = format!("idle session with {CLIENTS} encrypted clients: CPU use of the host");
         bench.row(row("idle/host", what.clone(), &host, MAX_IDLE));
         bench.row(row("idle/all", format!("{what} and all clients"), &all, MAX_IDLE));
     }
     if bench.wants("play/host-64") {
         let [host, _] = super::on(runtime, run(rounds, lasts, true));
         let what = format!(
-            "{INSTRUMENTS} tracks play in a session with {CLIENTS} clients: CPU use of the host"
+            "{INSTRUMENTS} tracks play in a session with {CLIENTS} encrypted clients: CPU use of the host"
         );
         bench.row(row("play/host-64", what, &host, MAX_PLAYING));
     }
@@ -52,7 +52,7 @@ async fn run(rounds: usize, lasts: Duration, plays: bool) -> [Samples; 2] {
     }
     let mut clients = Vec::new();
     for number in 1..=CLIENTS {
-        clients.push(join(&host, &format!("Ana {number}"), vec![]).await);
+        clients.push(join(&host, named(&format!("Ana {number}"))).await);
     }
     let mut samples = [Samples::new(Unit::Core), Samples::new(Unit::Core)];
     for round in 0..=rounds {

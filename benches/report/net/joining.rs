@@ -5,14 +5,17 @@ use std::time::{Duration, Instant};
 use imbolc_net::{
     Dispatcher, ServerMessage,
     client::{ClientConfig, JoinOptions, RemoteDispatcher},
+    installation::Installation,
     protocol::framing::Codec,
 };
-use tokio::{io::AsyncWriteExt, runtime::Runtime};
+use tokio::{io::AsyncWriteExt, runtime::Runtime, time::sleep};
 
 use super::{
+    PLAIN,
     bare_client::{self, Frames},
     child::ChildProcess,
     child_protocol::ChildRole,
+    knob::named,
     nanoseconds,
 };
 use crate::{
@@ -22,6 +25,12 @@ use crate::{
 };
 
 const INSTRUMENTS: u32 = 64;
+
+/// How much longer than in clear joining may take, in nanoseconds.
+const MAX_CHANNEL: f64 = 1e6;
+
+/// The host opens 20 channels a second for one address.
+const BETWEEN: Duration = Duration::from_millis(30);
 
 const TRANSFER: &str = "bare transfer and decoding";
 
@@ -34,7 +43,7 @@ pub fn measure(bench: &mut Bench, runtime: &Runtime) {
         let (rounds, joins) = if bench.quick { (5, 4) } else { (21, 10) };
         let [ours, bare] = super::on(runtime, join_turns(codec, rounds, joins));
         let what = format!(
-            "join a session of {INSTRUMENTS} instruments, {}; ours ends at the first snapshot, the peer at the decoded `Welcome`",
+            "join a session of {INSTRUMENTS} instruments in clear, {}; ours ends at the first snapshot, the peer at the decoded `Welcome`",
             codec.name()
         );
         bench.row(
@@ -43,6 +52,47 @@ pub fn measure(bench: &mut Bench, runtime: &Runtime) {
                 .target(Target::AtMostTimes(1.1, TRANSFER)),
         );
     }
+}
+
+/// Joining through the encrypted channel.
+pub fn measure_encrypted(bench: &mut Bench, runtime: &Runtime) {
+    if !bench.wants("net/join-encrypted") {
+        return;
+    }
+    let (rounds, joins) = if bench.quick { (5, 4) } else { (21, 10) };
+    let [encrypted, plain] = super::on(runtime, encrypted_turns(rounds, joins));
+    bench.row(
+        Row::new(
+            "net/join-encrypted",
+            format!("join a session of {INSTRUMENTS} instruments through the encrypted channel, without a code, until the first snapshot"),
+            encrypted.median(),
+        )
+        .peer(PLAIN, plain.median())
+        .target(Target::AtMostAbove(MAX_CHANNEL, PLAIN)),
+    );
+}
+
+async fn encrypted_turns(rounds: usize, joins: usize) -> [Samples; 2] {
+    let host =
+        ChildProcess::start(ChildRole::Host { instruments: INSTRUMENTS, pace: Duration::ZERO });
+    let installation = Installation::in_memory().unwrap();
+    let mut samples = [Samples::new(Unit::Nanoseconds), Samples::new(Unit::Nanoseconds)];
+    for round in 0..=rounds {
+        let mut taken = [Vec::new(), Vec::new()];
+        for _ in 0..joins {
+            for (taken, plain) in taken.iter_mut().zip([false, true]) {
+                sleep(BETWEEN).await;
+                let installation = Some(installation.clone());
+                let options = JoinOptions { plain, installation, ..named("Ana") };
+                taken.push(nanoseconds(joining(&host, options).await));
+            }
+        }
+        // The first round warms up.
+        if round > 0 {
+            samples.iter_mut().zip(taken).for_each(|(samples, taken)| samples.push(taken));
+        }
+    }
+    samples
 }
 
 async fn join_turns(codec: Codec, rounds: usize, joins: usize) -> [Samples; 2] {
@@ -58,7 +108,9 @@ async fn join_turns(codec: Codec, rounds: usize, joins: usize) -> [Samples; 2] {
     for round in 0..=rounds {
         let (mut ours, mut its) = (Vec::new(), Vec::new());
         for _ in 0..joins {
-            ours.push(nanoseconds(joining(&host, codec).await));
+            let config = ClientConfig::default().speaking(codec);
+            let options = JoinOptions { plain: true, config, ..named("Ana") };
+            ours.push(nanoseconds(joining(&host, options).await));
             its.push(nanoseconds(transferring(&server, codec, &hello).await));
         }
         // The first round warms up.
@@ -70,9 +122,7 @@ async fn join_turns(codec: Codec, rounds: usize, joins: usize) -> [Samples; 2] {
     samples
 }
 
-async fn joining(host: &ChildProcess, codec: Codec) -> Duration {
-    let config = ClientConfig::default().speaking(codec);
-    let options = JoinOptions { name: "Ana".into(), config, ..JoinOptions::default() };
+async fn joining(host: &ChildProcess, options: JoinOptions) -> Duration {
     let begun = Instant::now();
     let joined = <RemoteDispatcher>::connect(&host.address, options).await.unwrap();
     let instruments = joined.state().model.instruments.len();

@@ -21,7 +21,7 @@ use tokio::{
 };
 
 use super::{
-    RELAY, WHERE_IT_ENDS, bare_client, child::ChildProcess, child_protocol::ChildRole,
+    PLAIN, RELAY, WHERE_IT_ENDS, bare_client, child::ChildProcess, child_protocol::ChildRole,
     frame_sizes::FrameSizes, nanoseconds,
 };
 use crate::{
@@ -32,21 +32,45 @@ use crate::{
     row::{Row, Target},
 };
 
-const INSTRUMENTS: u32 = 64;
+pub const INSTRUMENTS: u32 = 64;
 
 /// Longer than the minimum interval between patches.
 const QUIET: Duration = Duration::from_millis(40);
 
 /// The schedule of the turns.
 #[derive(Clone, Copy)]
-struct KnobPlan {
-    quiet: Duration,
+pub struct KnobPlan {
+    pub quiet: Duration,
     /// The host's minimum interval between patches.
-    pace: Duration,
-    rounds: usize,
-    turns: usize,
+    pub pace: Duration,
+    pub rounds: usize,
+    pub turns: usize,
     /// Consecutive turns of one contender.
-    in_a_row: usize,
+    pub in_a_row: usize,
+}
+
+/// A knob to another screen through the encrypted channel.
+pub fn measure_encrypted(bench: &mut Bench, runtime: &Runtime) {
+    if !bench.wants("net/knob-encrypted") {
+        return;
+    }
+    let (rounds, turns) = if bench.quick { (5, 300) } else { (21, 3_000) };
+    let (quiet, pace) = (Duration::ZERO, Duration::ZERO);
+    let plan = KnobPlan { quiet, pace, rounds, turns, in_a_row: 50 };
+    let [encrypted, plain] = super::on(runtime, async move {
+        let (encrypted, plain) =
+            (KnobStudios::open(pace, false).await, KnobStudios::open(pace, true).await);
+        knob_turns(plan, encrypted, plain).await
+    });
+    bench.row(
+        Row::new(
+            "net/knob-encrypted",
+            "knob on one client to the snapshot of another, both encrypted, one turn after another, patches not paced",
+            encrypted.median(),
+        )
+        .peer(PLAIN, plain.median())
+        .target(Target::AtMostTimes(1.15, PLAIN)),
+    );
 }
 
 pub fn measure(bench: &mut Bench, runtime: &Runtime) {
@@ -65,11 +89,12 @@ pub fn measure(bench: &mut Bench, runtime: &Runtime) {
 }
 
 fn knob_rows(bench: &mut Bench, runtime: &Runtime, key: &str, when: &str, plan: KnobPlan) {
-    let [ours, relay] = super::on(runtime, knob_turns(plan));
+    let [ours, relay] = super::on(runtime, async move {
+        knob_turns(plan, KnobStudios::open(plan.pace, true).await, KnobRelay::open().await).await
+    });
     let paced = if plan.pace.is_zero() { "patches not paced" } else { "patches paced" };
     let what = format!(
-        "knob on one client to the snapshot of another, {when}, {paced}; {}",
-        WHERE_IT_ENDS
+        "knob on one client to the snapshot of another, in clear, {when}, {paced}; {WHERE_IT_ENDS}"
     );
     let row = |key: String, what: String, q| {
         let (ours, relay) =
@@ -85,26 +110,32 @@ fn knob_rows(bench: &mut Bench, runtime: &Runtime, key: &str, when: &str, plan: 
     ));
 }
 
-async fn knob_turns(plan: KnobPlan) -> [Samples; 2] {
-    let mut studios = KnobStudios::open(plan.pace).await;
-    let mut relay = KnobRelay::open().await;
+/// What turns a knob, and waits until another screen shows it.
+pub trait Knob: Send {
+    fn turn(&mut self) -> impl Future<Output = Duration> + Send;
+}
+
+pub async fn knob_turns(
+    plan: KnobPlan,
+    mut first: impl Knob,
+    mut second: impl Knob,
+) -> [Samples; 2] {
     let mut samples = [Samples::new(Unit::Nanoseconds), Samples::new(Unit::Nanoseconds)];
     for round in 0..=plan.rounds {
-        let (mut ours, mut its) = (Vec::new(), Vec::new());
-        while ours.len() < plan.turns {
+        let mut taken = [Vec::new(), Vec::new()];
+        while taken[0].len() < plan.turns {
             for _ in 0..plan.in_a_row {
                 sleep_if(plan.quiet).await;
-                ours.push(nanoseconds(studios.turn().await));
+                taken[0].push(nanoseconds(first.turn().await));
             }
             for _ in 0..plan.in_a_row {
                 sleep_if(plan.quiet).await;
-                its.push(nanoseconds(relay.turn().await));
+                taken[1].push(nanoseconds(second.turn().await));
             }
         }
         // The first round warms up.
         if round > 0 {
-            samples[0].push(ours);
-            samples[1].push(its);
+            samples.iter_mut().zip(taken).for_each(|(samples, taken)| samples.push(taken));
         }
     }
     samples
@@ -117,25 +148,33 @@ async fn sleep_if(quiet: Duration) {
 }
 
 /// Two clients of a host.
-struct KnobStudios {
+pub struct KnobStudios {
     here: RemoteDispatcher,
     there: RemoteDispatcher,
     events: Events,
     instrument: InstrumentId,
     turn: u64,
-    _host: ChildProcess,
+    pub host: ChildProcess,
 }
 
 impl KnobStudios {
-    async fn open(pace: Duration) -> Self {
+    async fn open(pace: Duration, plain: bool) -> Self {
         let host = ChildProcess::start(ChildRole::Host { instruments: INSTRUMENTS, pace });
         let instrument = fixture::touched(INSTRUMENTS);
-        let here = join(&host, "Here", vec![instrument]).await;
-        let there = join(&host, "There", vec![]).await;
-        let events = there.events();
-        Self { here, there, events, instrument, turn: 0, _host: host }
+        let own = vec![instrument];
+        let here = join(&host, JoinOptions { plain, own, ..named("Here") }).await;
+        let there = join(&host, JoinOptions { plain, ..named("There") }).await;
+        Self::new(host, here, there)
     }
 
+    /// `here` owns the instrument in the middle of the map.
+    pub fn new(host: ChildProcess, here: RemoteDispatcher, there: RemoteDispatcher) -> Self {
+        let (events, instrument) = (there.events(), fixture::touched(INSTRUMENTS));
+        Self { here, there, events, instrument, turn: 0, host }
+    }
+}
+
+impl Knob for KnobStudios {
     async fn turn(&mut self) -> Duration {
         while self.events.try_next().is_some() {}
         self.turn += 1;
@@ -154,9 +193,13 @@ impl KnobStudios {
     }
 }
 
+/// The options of a client without any wish.
+pub fn named(name: &str) -> JoinOptions {
+    JoinOptions { name: name.into(), ..JoinOptions::default() }
+}
+
 /// Joins a host.
-pub async fn join(host: &ChildProcess, name: &str, own: Vec<InstrumentId>) -> RemoteDispatcher {
-    let options = JoinOptions { name: name.into(), own, ..JoinOptions::default() };
+pub async fn join(host: &ChildProcess, options: JoinOptions) -> RemoteDispatcher {
     RemoteDispatcher::connect(&host.address, options).await.unwrap()
 }
 
@@ -177,7 +220,9 @@ impl KnobRelay {
         let there = BufReader::new(bare_client::connect(&relay.address).await.into_split().0);
         Self { here, there, action: vec![0; action], patch: vec![0; patch], _relay: relay }
     }
+}
 
+impl Knob for KnobRelay {
     async fn turn(&mut self) -> Duration {
         let begun = Instant::now();
         self.here.write_all(&self.action).await.unwrap();

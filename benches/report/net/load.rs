@@ -343,7 +343,7 @@ struct ReceivedFulls {
 }
 
 async fn ask_each_second(client: BareClient, received: Arc<Mutex<ReceivedFulls>>) {
-    let BareClient { codec, mut frames, mut writer } = client;
+    let BareClient { codec, mut frames, mut writer, .. } = client;
     let request = frame(codec, &ClientMessage::<Studio>::RequestFullSync);
     let asking = async {
         let mut seconds = interval(Duration::from_secs(1));

@@ -3,6 +3,7 @@
 
 use std::{
     hint::black_box,
+    net::Ipv4Addr,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -21,6 +22,7 @@ use imbolc_net::{
 use tokio::{io::AsyncWriteExt, runtime::Runtime, task::JoinSet};
 
 use super::{
+    PLAIN,
     bare_client::{BareClient, decode, split},
     child::ChildProcess,
     child_protocol::ChildRole,
@@ -33,6 +35,9 @@ use crate::{
 };
 
 const INSTRUMENTS: u32 = 64;
+
+/// From where the one client of the encrypted row connects.
+const LOCAL: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 
 const LOOP: &str = "decoding only";
 
@@ -57,7 +62,8 @@ fn pipeline_row(bench: &mut Bench, runtime: &Runtime, codec: Codec, clients: u32
         (1..=clients).map(|client| Pipeline::new(codec, client, actions / clients)).collect();
     let (mut ours, mut bare) = (Samples::new(Unit::PerSecond), Samples::new(Unit::PerSecond));
     for round in 0..=rounds {
-        let took = super::on(runtime, send_all(host.address.clone(), Arc::clone(&pipelines)));
+        let took =
+            super::on(runtime, send_all(host.address.clone(), Arc::clone(&pipelines), false));
         let decoded = decode_all(&pipelines);
         // The first round warms up.
         if round > 0 {
@@ -71,6 +77,38 @@ fn pipeline_row(bench: &mut Bench, runtime: &Runtime, codec: Codec, clients: u32
         .peer(LOOP, bare.at(0.5))
         .target(Target::AtLeastTimes(0.5, LOOP));
     bench.row(if codec == Codec::Postcard { row.target(Target::AtLeast(1e6)) } else { row });
+}
+
+/// The same through the encrypted channel, from one client.
+pub fn measure_encrypted(bench: &mut Bench, runtime: &Runtime) {
+    if !bench.wants("net/actions-encrypted") {
+        return;
+    }
+    let (rounds, actions) = if bench.quick { (3, 20_000) } else { (11, 100_000) };
+    let pace = SessionConfig::default().min_patch_interval;
+    let host = ChildProcess::start(ChildRole::Host { instruments: INSTRUMENTS, pace });
+    let pipelines: Arc<[_]> = [Pipeline::new(Codec::Postcard, 1, actions)].into();
+    let mut samples = [Samples::new(Unit::PerSecond), Samples::new(Unit::PerSecond)];
+    for round in 0..=rounds {
+        for (samples, encrypted) in samples.iter_mut().zip([true, false]) {
+            let sending = send_all(host.address.clone(), Arc::clone(&pipelines), encrypted);
+            let took = super::on(runtime, sending);
+            // The first round warms up.
+            if round > 0 {
+                samples.push(vec![f64::from(actions) / took.as_secs_f64()]);
+            }
+        }
+    }
+    let [encrypted, plain] = samples;
+    bench.row(
+        Row::new(
+            "net/actions-encrypted",
+            "actions accepted per second through the encrypted channel, pipelined, one client, postcard; the client has sealed them before",
+            encrypted.at(0.5),
+        )
+        .peer(PLAIN, plain.at(0.5))
+        .target(Target::AtLeastTimes(0.9, PLAIN)),
+    );
 }
 
 /// All messages of a client: actions, then a ping. Acknowledgements may wait
@@ -102,16 +140,23 @@ impl Pipeline {
 }
 
 /// The time until the last action of each client is acknowledged.
-async fn send_all(address: String, pipelines: Arc<[Pipeline]>) -> Duration {
+async fn send_all(address: String, pipelines: Arc<[Pipeline]>, encrypted: bool) -> Duration {
     let mut joined = Vec::new();
     for pipeline in &*pipelines {
-        joined.push(BareClient::join(&address, pipeline.codec, vec![pipeline.instrument]).await);
+        let &Pipeline { codec, instrument, .. } = pipeline;
+        let mut client = if encrypted {
+            BareClient::join_encrypted(LOCAL, &address, codec, vec![instrument]).await
+        } else {
+            BareClient::join(&address, codec, vec![instrument]).await
+        };
+        let frames = client.sealed(&pipeline.frames).into_owned();
+        joined.push((client, frames));
     }
     let begun = Instant::now();
     let mut sending = JoinSet::new();
-    for (at, client) in joined.into_iter().enumerate() {
+    for (at, (client, frames)) in joined.into_iter().enumerate() {
         let pipelines = Arc::clone(&pipelines);
-        sending.spawn(async move { send(client, &pipelines[at]).await });
+        sending.spawn(async move { send(client, &frames, pipelines[at].last).await });
     }
     let clients = sending.join_all().await;
     let took = begun.elapsed();
@@ -121,21 +166,21 @@ async fn send_all(address: String, pipelines: Arc<[Pipeline]>) -> Duration {
     took
 }
 
-async fn send(client: BareClient, pipeline: &Pipeline) -> BareClient {
-    let BareClient { codec, mut frames, mut writer } = client;
+async fn send(mut client: BareClient, sent: &[u8], last: ActionNumber) -> BareClient {
+    let BareClient { codec, frames, writer, .. } = &mut client;
     let answered = async {
         loop {
             let payload = frames.next().await.expect("the host stays");
-            match decode(pipeline.codec, &payload) {
-                ServerMessage::ActionsApplied { through, .. } if through == pipeline.last => break,
+            match decode(*codec, &payload) {
+                ServerMessage::ActionsApplied { through, .. } if through == last => break,
                 ServerMessage::ActionRejected { reason, .. } => panic!("{reason}"),
                 _ => {}
             }
         }
     };
-    let sent = async { writer.write_all(&pipeline.frames).await.unwrap() };
-    tokio::join!(sent, answered);
-    BareClient { codec, frames, writer }
+    let sending = async { writer.write_all(sent).await.unwrap() };
+    tokio::join!(sending, answered);
+    client
 }
 
 /// The time to decode the same messages and discard them.

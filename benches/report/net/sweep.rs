@@ -7,7 +7,7 @@ use std::{
 
 use imbolc_net::{
     Dispatcher, Event,
-    client::RemoteDispatcher,
+    client::{JoinOptions, RemoteDispatcher},
     model::{DirtyFlags, InstrumentId},
     protocol::{NetworkState, framing::Codec},
     sync::session::SessionConfig,
@@ -23,8 +23,13 @@ use tokio::{
 };
 
 use super::{
-    RELAY, WHERE_IT_ENDS, bare_client, child::ChildProcess, child_protocol::ChildRole, cpu,
-    frame_sizes::FrameSizes, knob::join, nanoseconds,
+    RELAY, WHERE_IT_ENDS, bare_client,
+    child::ChildProcess,
+    child_protocol::ChildRole,
+    cpu,
+    frame_sizes::FrameSizes,
+    knob::{join, named},
+    nanoseconds,
 };
 use crate::{
     bench::Bench,
@@ -55,7 +60,7 @@ fn sweep_rows(bench: &mut Bench, runtime: &Runtime, rate: u32) {
         if bench.quick { (2, Duration::from_secs(1)) } else { (7, Duration::from_secs(3)) };
     let sweep = Sweep { edits: rate * u32::try_from(lasts.as_secs()).unwrap(), rate };
     let [ours, relay] = super::on(runtime, sweep_turns(sweep, rounds));
-    let what = format!("sweep at {rate} edits per second, 8 clients");
+    let what = format!("sweep at {rate} edits per second, 8 clients, in clear");
     let pace = SessionConfig::default().min_patch_interval + SLACK;
     bench.row(
         Row::new(
@@ -185,10 +190,13 @@ impl SweepStudios {
         let pace = SessionConfig::default().min_patch_interval;
         let host = ChildProcess::start(ChildRole::Host { instruments: INSTRUMENTS, pace });
         let instrument = fixture::touched(INSTRUMENTS);
-        let editor = join(&host, "Editor", vec![instrument]).await;
+        let editor =
+            join(&host, JoinOptions { plain: true, own: vec![instrument], ..named("Editor") })
+                .await;
         let mut watchers = Vec::new();
         for number in 1..=WATCHERS {
-            watchers.push(Arc::new(join(&host, &format!("Watcher {number}"), vec![]).await));
+            let options = JoinOptions { plain: true, ..named(&format!("Watcher {number}")) };
+            watchers.push(Arc::new(join(&host, options).await));
         }
         editor.commit(fixture::turn_to(instrument, knob(0))).await.unwrap();
         while watchers.iter().any(|watcher| turn_in(&watcher.state(), instrument) != 0) {

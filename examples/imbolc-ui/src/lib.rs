@@ -27,6 +27,7 @@ pub mod frame;
 #[cfg(feature = "net")]
 pub mod headless;
 #[path = "../../session/host_words.rs"]
+#[cfg_attr(not(feature = "net"), expect(dead_code, reason = "the console uses all of it"))]
 mod host_words;
 pub mod intent;
 pub mod job;

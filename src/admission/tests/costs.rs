@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::{
     AdmissionConfig, AdmissionOutput, AdmissionPolicy, IpAddr, MILLISECOND, Rig, SECOND,
-    StrangerId, Timestamp, Verdict, WORDS, key, known, lan,
+    StrangerId, Timestamp, Verdict, WORDS, known, lan, public_key,
 };
 use crate::protocol::EntryRefusal;
 
@@ -77,7 +77,7 @@ fn five_thousand_strangers_displace_no_other_address() {
         open.push_back(id);
         if number % 500 == 250 {
             let begun = rig.now;
-            let ana = rig.enter(lan(1), key(1));
+            let ana = rig.enter(lan(1), public_key(1));
             assert!(rig.now - begun < SECOND, "{number}: {}", rig.now);
             rig.join(ana, "Ana");
         }
@@ -95,7 +95,7 @@ fn five_thousand_strangers_displace_no_other_address() {
 #[test]
 fn known_key_is_no_stranger_after_message_3() {
     let mut rig = Rig::knowing(AdmissionConfig::default(), vec![known(1, "Ana")]);
-    let ana = rig.enter(lan(1), key(1));
+    let ana = rig.enter(lan(1), public_key(1));
     for number in 0..1000 {
         rig.connect(far(number));
     }
@@ -107,7 +107,7 @@ fn known_key_is_no_stranger_after_message_3() {
 #[test]
 fn handshakes_of_known_keys_are_limited_too() {
     let mut rig = Rig::knowing(AdmissionConfig::default(), vec![known(1, "Ana")]);
-    let ids: Vec<_> = (0..300).map(|_| rig.enter(None, key(1))).collect();
+    let ids: Vec<_> = (0..300).map(|_| rig.enter(None, public_key(1))).collect();
     assert_eq!(ids.iter().filter(|id| is_open(&rig, **id)).count(), 128);
 }
 
@@ -148,7 +148,7 @@ fn participants_take_no_slot_of_strangers() {
 fn handshake_has_5_s_until_the_first_message() {
     let mut rig = Rig::with(AdmissionPolicy::Ask);
     let silent = rig.connect(lan(1));
-    let opened = rig.enter(lan(2), key(2));
+    let opened = rig.enter(lan(2), public_key(2));
     rig.pass(5 * SECOND - MILLISECOND);
     assert!(is_open(&rig, silent) && is_open(&rig, opened));
     rig.pass(2 * MILLISECOND);
@@ -161,7 +161,7 @@ fn handshake_has_5_s_until_the_first_message() {
 #[test]
 fn run_of_the_code_has_60_s() {
     let mut rig = Rig::with(AdmissionPolicy::Code);
-    let id = rig.enter(lan(1), key(1));
+    let id = rig.enter(lan(1), public_key(1));
     rig.control.begin_code(rig.now, id).unwrap();
     rig.pass(60 * SECOND - MILLISECOND);
     assert!(is_open(&rig, id));
@@ -173,9 +173,9 @@ fn run_of_the_code_has_60_s() {
 #[test]
 fn admitted_client_has_5_s_until_its_hello() {
     let mut rig = Rig::with(AdmissionPolicy::Ask);
-    let asked = rig.ask(lan(1), key(1), "Ana");
+    let asked = rig.ask(lan(1), public_key(1), "Ana");
     rig.control.decide(rig.now, asked, Verdict::Once).unwrap();
-    let proven = rig.enter(lan(2), key(2));
+    let proven = rig.enter(lan(2), public_key(2));
     rig.control.begin_code(rig.now, proven).unwrap();
     rig.control.code_proof(rig.now, proven, || true).unwrap();
     rig.pass(5 * SECOND - 10 * MILLISECOND);
@@ -188,11 +188,11 @@ fn admitted_client_has_5_s_until_its_hello() {
 #[test]
 fn refused_question_is_closed_within_2_s() {
     let mut rig = Rig::with(AdmissionPolicy::Ask);
-    let id = rig.ask(lan(1), key(1), "Ana");
+    let id = rig.ask(lan(1), public_key(1), "Ana");
     rig.control.decide(rig.now, id, Verdict::No).unwrap();
     rig.pass(2 * SECOND);
     assert!(rig.saw(&AdmissionOutput::TimedOut(id)));
-    rig.ask(lan(1), key(1), "Ana");
+    rig.ask(lan(1), public_key(1), "Ana");
 }
 
 // Answers to message 1.
@@ -270,14 +270,14 @@ fn own_machine_is_answered_at_once() {
     let mut rig = Rig::with(AdmissionPolicy::Code);
     answers(100, 1, &mut rig);
     for number in 0..200 {
-        let id = rig.enter(Some([127, 0, 0, 1].into()), key(number));
+        let id = rig.enter(Some([127, 0, 0, 1].into()), public_key(number));
         rig.control.disconnected(rig.now, id);
     }
     let waited = rig.now;
     let mut strict = Rig::new(AdmissionConfig { local_exemption: false, ..Default::default() });
     let begun = strict.now;
     for number in 0..21 {
-        let id = strict.enter(Some([127, 0, 0, 1].into()), key(number));
+        let id = strict.enter(Some([127, 0, 0, 1].into()), public_key(number));
         strict.control.disconnected(strict.now, id);
     }
     assert!(strict.now - begun >= SECOND);
@@ -288,9 +288,9 @@ fn own_machine_is_answered_at_once() {
 fn message_3_before_message_2_ends_the_connection() {
     let mut rig = Rig::with(AdmissionPolicy::Open);
     let early = rig.connect(lan(1));
-    assert_eq!(rig.control.proven(rig.now, early, key(1)), Err(EntryRefusal::OutOfTurn));
-    let twice = rig.enter(lan(1), key(1));
-    assert_eq!(rig.control.proven(rig.now, twice, key(2)), Err(EntryRefusal::OutOfTurn));
+    assert_eq!(rig.control.proven(rig.now, early, public_key(1)), Err(EntryRefusal::OutOfTurn));
+    let twice = rig.enter(lan(1), public_key(1));
+    assert_eq!(rig.control.proven(rig.now, twice, public_key(2)), Err(EntryRefusal::OutOfTurn));
     assert_eq!(rig.hello(twice), Err(EntryRefusal::OutOfTurn));
 }
 
@@ -300,7 +300,7 @@ fn message_3_before_message_2_ends_the_connection() {
 fn busiest_address_makes_room_for_the_33rd_run() {
     let mut rig = Rig::with(AdmissionPolicy::Code);
     let begin = |rig: &mut Rig, ip, number| {
-        let id = rig.enter(ip, key(number));
+        let id = rig.enter(ip, public_key(number));
         rig.control.begin_code(rig.now, id).unwrap();
         id
     };
@@ -326,12 +326,12 @@ fn eight_places_are_kept_for_known_keys() {
             AdmissionConfig { policy: AdmissionPolicy::Open, places, ..AdmissionConfig::default() };
         let known_keys = (0..known_keys).map(|number| known(number, "Ana")).collect();
         let mut rig = Rig::knowing(config, known_keys);
-        let is_present = |other| (0..present).any(|number| key(number) == other);
-        for id in [rig.enter(lan(1), key(99)), rig.connect(lan(1))] {
+        let is_present = |other| (0..present).any(|number| public_key(number) == other);
+        for id in [rig.enter(lan(1), public_key(99)), rig.connect(lan(1))] {
             let admitted = rig.control.hello(rig.now, id, is_present).unwrap();
             assert_eq!(admitted.kept_places, kept);
         }
-        let id = rig.enter(lan(1), key(0));
+        let id = rig.enter(lan(1), public_key(0));
         let admitted = rig.control.hello(rig.now, id, is_present).unwrap();
         assert!(!admitted.is_known || admitted.kept_places == 0);
     }
@@ -343,13 +343,14 @@ fn frames_of_strangers_are_short() {
         let config = AdmissionConfig { policy, ..AdmissionConfig::default() };
         let mut rig = Rig::knowing(config, vec![known(1, "Ana")]);
         let plain = rig.connect(lan(1));
-        let (known, stranger) = (rig.enter(lan(1), key(1)), rig.enter(lan(1), key(2)));
+        let (known, stranger) =
+            (rig.enter(lan(1), public_key(1)), rig.enter(lan(1), public_key(2)));
         [plain, known, stranger].map(|id| rig.control.frame_limit(id))
     };
     assert_eq!(limits(AdmissionPolicy::Code), [8192, 16384, 1024]);
     assert_eq!(limits(AdmissionPolicy::Open), [16384, 16384, 16384]);
     let mut rig = Rig::with(AdmissionPolicy::Ask);
-    let id = rig.enter(lan(1), key(1));
+    let id = rig.enter(lan(1), public_key(1));
     rig.control.ask(rig.now, id).unwrap();
     assert_eq!(rig.control.frame_limit(id), 1024);
     rig.control.revealed(rig.now, id, WORDS).unwrap();

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     AdmissionConfig, AdmissionControl, AdmissionOutput, AdmissionPolicy, IpAddr, SECOND,
-    StrangerId, Timestamp, Verdict, WORDS, code, key, lan,
+    StrangerId, Timestamp, Verdict, WORDS, code, lan, public_key,
 };
 
 /// A SplitMix64 generator.
@@ -170,7 +170,7 @@ impl Walk {
                 self.oracle.new_code();
                 self.oracle.removed.insert(other_key);
                 let code = code(self.oracle.generation);
-                self.control.remove_key(now, key(other_key), &other_key.to_string(), code);
+                self.control.remove_key(now, public_key(other_key), &other_key.to_string(), code);
             }
             96 => {
                 let name = other_key.to_string();
@@ -222,7 +222,7 @@ impl Walk {
     }
 
     fn prove_key(&mut self, id: StrangerId, connection: Connection, number: u16) {
-        let outcome = self.control.proven(self.now, id, key(number));
+        let outcome = self.control.proven(self.now, id, public_key(number));
         self.refused_if(id, outcome.is_err());
         if outcome.is_ok() {
             assert!(connection.key.is_none() && self.oracle.answered.contains(&id));
@@ -235,7 +235,7 @@ impl Walk {
         self.refused_if(id, outcome.is_err());
         let Ok(admitted) = outcome else { return };
         assert!(self.oracle.may_enter(&self.config, &connection));
-        assert_eq!(admitted.key, connection.key.map(key));
+        assert_eq!(admitted.key, connection.key.map(public_key));
         let is_known = connection.key.is_some_and(|key| self.oracle.known.contains(&key));
         assert_eq!(admitted.is_known, is_known);
         self.control.joined(self.now, id, "Ana", 1);
@@ -331,7 +331,7 @@ impl Walk {
                 AdmissionOutput::KnownChanged(saved) => {
                     let saved: BTreeSet<_> = saved.iter().map(|known| known.key).collect();
                     let known = self.oracle.known.difference(&self.oracle.removed);
-                    assert_eq!(saved, known.map(|number| key(*number)).collect());
+                    assert_eq!(saved, known.map(|number| public_key(*number)).collect());
                 }
                 AdmissionOutput::Admit(_)
                 | AdmissionOutput::Asked(_)

@@ -118,7 +118,12 @@ impl Visitor {
         let entry = answered.entry;
         let (message, channel) = answered.finish().unwrap();
         stream.write_all(&message).await.ok()?;
-        Some(Self { stream, channel, own: key(seed).public(), entry, opened: Vec::new() })
+        Some(Self::of(stream, channel, key(seed).public(), entry))
+    }
+
+    /// A client whose channel is open already.
+    pub fn of(stream: DuplexStream, channel: Channel, own: PublicKey, entry: Entry) -> Self {
+        Self { stream, channel, own, entry, opened: Vec::new() }
     }
 
     pub async fn send(&mut self, message: &impl Serialize) {

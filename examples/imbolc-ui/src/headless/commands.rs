@@ -65,15 +65,14 @@ impl Commands {
                 Ok(name) => self.save(ProjectAction::SaveAs(name)),
                 Err(error) => format!("not saved: {error}"),
             },
-            ref words => match host_words::host_command(words, &self.studio.state()) {
-                Some(command) => {
+            ref words => {
+                if let Some(command) = host_words::host_command(words, &self.studio.state()) {
                     command.and_then(|it| self.administer(it)).unwrap_or_else(|why| why)
-                }
-                None => {
+                } else {
                     let line = fitted(&printable(line), MAX_ECHO);
                     format!("unknown command {line}: help lists them")
                 }
-            },
+            }
         })
     }
 

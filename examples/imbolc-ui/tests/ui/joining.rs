@@ -62,7 +62,8 @@ fn code_is_given_as_option_or_variable() {
     let state = Directory::new("variable");
     let ana = blocking::Command::new(PROGRAM).args(join(&address, &state, &[]));
     let ana = ana.env("TERM", "xterm-256color").env("IMBOLC_CODE", &code);
-    Player::start_program(100, 30, ana).wait_for("ana connected");
+    // The name is taken by the other key.
+    Player::start_program(100, 30, ana).wait_for("ana 2 connected");
 }
 
 #[test]
@@ -74,7 +75,7 @@ fn code_is_in_no_log() {
     ana.wait_for("ana connected");
     host.wait_for_line("ana has joined");
     let log = std::fs::read_to_string(log).expect("a log");
-    assert!(log.contains("TRACE") || log.contains("DEBUG"), "{log}");
+    assert!(log.contains("client joined"), "{log}");
     let digits = code.replace('-', "");
     assert!(!log.contains(&code) && !log.contains(&digits), "{log}");
 }
