@@ -63,6 +63,9 @@ pub struct Lobby {
     joining: Option<FoundSession>,
     /// The code that is being typed.
     form: Option<EntryForm>,
+    /// Whether the person at that host can be asked, too. A host that does not accept a
+    /// code does not say it again.
+    may_ask: bool,
     /// The words that are compared with a host.
     words: Option<ShownWords>,
     /// Whether the words were accepted, and a person at the host decides.
@@ -186,6 +189,7 @@ impl Lobby {
                 FormKey::Cancel => self.form = None,
                 FormKey::Join(proof) => {
                     let session = form.session.clone();
+                    self.may_ask = form.need.may_ask;
                     self.form = None;
                     return self.join(session, proof);
                 }
@@ -226,6 +230,7 @@ impl Lobby {
             return Choice::Stay;
         }
         let session = session.clone();
+        self.may_ask = false;
         self.join(session, LobbyProof::Nothing)
     }
 
@@ -240,7 +245,10 @@ impl Lobby {
         self.words = None;
         let Some(session) = self.joining.take() else { return };
         match failure.need {
-            Some(need) => self.form = Some(EntryForm::new(session, need)),
+            Some(mut need) => {
+                need.may_ask |= self.may_ask;
+                self.form = Some(EntryForm::new(session, need));
+            }
             None => self.error = Some(format!("{}: {}", session.name, failure.why)),
         }
     }
@@ -305,7 +313,7 @@ impl Lobby {
             (None, Some(error)) => (vec![error.clone()], theme::ERROR),
             (None, None) => {
                 let keys = "↑ ↓ select  Enter join  q quit";
-                let marks = "locked: asks for a code  known: needs none from you";
+                let marks = "locked: asks for a code  known: needs none  open: admits all";
                 (vec![keys.into(), marks.into()], theme::DIM)
             }
         }

@@ -319,6 +319,20 @@ async fn lobby_asks_for_the_code_until_it_is_right() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn person_can_be_asked_after_a_wrong_code() {
+    let join = async |_: FoundSession, proof: EntryProof| match proof {
+        EntryProof { ask: Some(_), .. } => Ok(7),
+        EntryProof { code: None, .. } => Err(refusal(EntryRefusal::CodeOrQuestion)),
+        EntryProof { code: Some(_), .. } => Err(refusal(EntryRefusal::WrongCode)),
+    };
+    let typed = "111111".chars().map(KeyCode::Char);
+    let enter = || [KeyCode::Enter].into_iter();
+    let keys: Vec<_> = enter().chain(typed).chain(enter()).chain(enter()).collect();
+    let (chosen, screen) = visit(&keys, join).await;
+    assert_eq!(chosen, Some(Ok(Some(7))), "{screen}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn enter_alone_asks_only_where_a_person_can_answer() {
     for (why, asks) in [(EntryRefusal::CodeNeeded, false), (EntryRefusal::CodeOrQuestion, true)] {
         let asked = Cell::new(false);
