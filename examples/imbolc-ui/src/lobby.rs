@@ -272,8 +272,12 @@ impl Lobby {
         if !terminal::fits(frame) {
             return;
         }
+        let (text, style) = self.below();
+        let width = frame.area().width.into();
+        let text: Vec<_> = text.iter().flat_map(|text| theme::wrapped(text, width)).collect();
+        let rows = u16::try_from(text.len()).unwrap_or(u16::MAX).max(2);
         let [list, below] =
-            Layout::vertical([Constraint::Fill(1), Constraint::Length(2)]).areas(frame.area());
+            Layout::vertical([Constraint::Fill(1), Constraint::Length(rows)]).areas(frame.area());
         let block = Block::bordered().title(" Sessions on the LAN ");
         let rows = usize::from(block.inner(list).height.saturating_sub(1));
         let heading = format!("  {:<24} {:<12} {:<6} {:<6} at", "session", "on", "people", "entry");
@@ -286,10 +290,7 @@ impl Lobby {
             lines.push(Line::styled("looking for sessions…", theme::DIM));
         }
         frame.render_widget(Paragraph::new(lines).block(block), list);
-        let (text, style) = self.below();
-        let width = below.width.into();
-        let lines = text.iter().flat_map(|text| theme::wrapped(text, width));
-        let lines = lines.map(|line| Line::styled(line, style)).collect::<Vec<_>>();
+        let lines: Vec<_> = text.into_iter().map(|line| Line::styled(line, style)).collect();
         frame.render_widget(Paragraph::new(lines), below);
     }
 

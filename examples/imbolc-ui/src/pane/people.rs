@@ -182,7 +182,7 @@ impl PeoplePane {
             let mut of_row = match row {
                 Row::Request(id) => {
                     let lines = request(*id).map(|request| requests::lines_of(request, width));
-                    lines.map(Vec::from).unwrap_or_default()
+                    lines.unwrap_or_default()
                 }
                 Row::Participant(id) => {
                     let person = Person::new(*id, view);
