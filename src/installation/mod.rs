@@ -77,7 +77,7 @@ impl Installation {
             Ok(opened) => opened,
             Err(error) => {
                 let notice = format!(
-                    "this installation has a key in memory only, by which nobody knows it the next time: {}: {error}",
+                    "a key in memory only is used, and nobody will know it the next time: {}: {error}",
                     path.display()
                 );
                 (identity_key::new_key()?, Some(notice))
