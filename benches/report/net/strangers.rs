@@ -94,7 +94,8 @@ pub fn measure(bench: &mut Bench, runtime: &Runtime) {
         Figure::once(used.as_secs_f64() / begun.elapsed().as_secs_f64(), Unit::Core)
     };
     let after = crowd.order(ChildOrder::Cpu);
-    let each_second = (after.connected - made.connected) as f64 / begun.elapsed().as_secs_f64();
+    let connected = f64::from(u32::try_from(after.connected - made.connected).unwrap());
+    let each_second = connected / begun.elapsed().as_secs_f64();
     bench.row(
         Row::new(
             "strangers/cpu",
