@@ -20,7 +20,6 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use super::{EVE, ana, code, failure, host, is_connected, participants, relay, wire, with_code};
 use crate::{
     conformance::eventually,
-    harness::hello,
     shell::visitor::{Lan, Visitor, keyed_hello},
 };
 
@@ -40,7 +39,7 @@ fn remove(host: &HostDispatcher, name: &str) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn removed_key_is_refused_until_it_is_admitted_by_name() {
+async fn removed_client_ends_and_stays_out_until_admitted() {
     for policy in [AdmissionPolicy::Open, AdmissionPolicy::Code, AdmissionPolicy::Ask] {
         let (host, lan) = host(policy);
         let installation = Installation::in_memory().unwrap();
@@ -82,22 +81,6 @@ async fn code_from_before_a_removal_is_wrong() {
     assert_eq!(refused, EntryRefusal::WrongCode);
 }
 
-/// A key that is removed while it shows the code, or between the code and its `Hello`.
-#[tokio::test(start_paused = true)]
-async fn removal_ends_what_the_key_has_begun() {
-    let (host, lan) = host(AdmissionPolicy::Code);
-    let mut eve = Visitor::connect_from(&lan, EVE, 66).await;
-    eve.prove_code(&code(&host)).await;
-    eve.join("Eve").await;
-    let mut running = Visitor::connect_from(&lan, EVE, 66).await;
-    running.begin_code(&code(&host)).await;
-    let mut shown = Visitor::connect_from(&lan, EVE, 66).await;
-    shown.prove_code(&code(&host)).await;
-    remove(&host, "Eve");
-    assert_eq!(running.refusal().await, EntryRefusal::Removed);
-    assert_eq!(shown.refusal().await, EntryRefusal::Removed);
-}
-
 /// The instance of Ana is in her `Hello`, which whoever was the host before has seen.
 #[tokio::test(start_paused = true)]
 async fn place_belongs_to_its_key() {
@@ -136,17 +119,4 @@ async fn plain(lan: &Lan, hello: Hello) -> Option<ServerMessage> {
     let mut payload = vec![0; usize::try_from(length).unwrap()];
     stream.read_exact(&mut payload).await.ok()?;
     Some(framing::decode(Codec::Json, &payload).unwrap())
-}
-
-#[tokio::test(start_paused = true)]
-async fn plain_client_enters_open_sessions_only() {
-    let not_admitted = ProtocolError::NotAdmitted(EntryRefusal::PlainNotAdmitted);
-    for policy in [AdmissionPolicy::Code, AdmissionPolicy::Ask] {
-        let (host, lan) = host(policy);
-        let answer = plain(&lan, hello("Eve")).await;
-        assert_eq!(answer, Some(ServerMessage::Error(not_admitted.clone())));
-        assert_eq!(participants(&host), 1);
-    }
-    let (_host, lan) = host(AdmissionPolicy::Open);
-    assert!(matches!(plain(&lan, hello("Eve")).await, Some(ServerMessage::Welcome(_))));
 }

@@ -234,7 +234,8 @@ async fn changed_byte_of_the_handshake_ends_it() {
                 }
                 Some(passing.bytes)
             });
-            failure(wire, ana(&installation)).await;
+            let failed = failure(wire, ana(&installation)).await;
+            assert!(!failed.is_final(), "a client that comes back would give up: {failed}");
         }
     }
     assert_eq!(participants(&host), 1);

@@ -15,23 +15,21 @@ use imbolc_net::{
     client::{JoinOptions, RemoteDispatcher},
     installation::Installation,
     model::{InstrumentId, NoEngine},
-    protocol::{EntryRefusal, entry::EntryRequest},
-    security::Initiator,
     server::HostDispatcher,
 };
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional},
+    io::{AsyncWriteExt, copy_bidirectional},
     time::{Instant, sleep},
 };
 
 use super::{
-    ANA, EVE, Way, ana, code, failure, host, is_connected, message, new_code, options,
-    participants, relay, wire, with_code, wrong,
+    ANA, Way, ana, failure, host, is_connected, message, options, participants, relay, wire,
+    with_code,
 };
 use crate::{
     conformance::eventually,
     ledger::{Ledger, Pages, Write},
-    shell::visitor::{self, Visitor, keyed_hello, lan},
+    shell::visitor::lan,
 };
 
 /// What happens to a message.
@@ -137,39 +135,6 @@ async fn tampered_connection_is_lost_and_each_edit_counts_once() {
     }
 }
 
-/// Opens a channel and sends a `Hello`, with this long before message 3. Returns whether it
-/// has joined.
-async fn joins_after(lan: &visitor::Lan, wait: Duration) -> bool {
-    let mut stream = lan.connect(EVE);
-    let (initiator, opening) = Initiator::new(&visitor::key(66)).unwrap();
-    stream.write_all(&opening).await.unwrap();
-    let reply = message(&mut stream).await.unwrap();
-    let (finish, mut channel) = initiator.read_reply(&reply[2..]).unwrap().finish().unwrap();
-    sleep(wait).await;
-    let (mut frame, mut sealed) = (Vec::new(), finish);
-    let hello = EntryRequest::Hello(keyed_hello("Eve"));
-    imbolc_net::protocol::framing::encode(
-        imbolc_net::protocol::framing::Codec::Json,
-        &hello,
-        &mut frame,
-    )
-    .unwrap();
-    channel.sealer.seal(&frame, &mut sealed).unwrap();
-    // The host may have closed it.
-    let _ = stream.write_all(&sealed).await;
-    stream.read_u8().await.is_ok()
-}
-
-#[tokio::test(start_paused = true)]
-async fn message_3_has_5_seconds() {
-    let (host, lan) = host(AdmissionPolicy::Open);
-    assert!(joins_after(&lan, Duration::from_millis(4900)).await);
-    eventually("it is gone", || host.stats().open == 0).await;
-    let before = host.state().roster.participants.keys().max().copied();
-    assert!(!joins_after(&lan, Duration::from_millis(5100)).await);
-    assert_eq!(host.state().roster.participants.keys().max().copied(), before);
-}
-
 /// The host, or the network, stands still for so long before message 2.
 #[tokio::test(start_paused = true)]
 async fn host_that_pauses_in_the_handshake_costs_no_code() {
@@ -199,21 +164,4 @@ async fn host_that_pauses_in_the_handshake_costs_no_code() {
     relay(taps, lan, |passing| Some(passing.bytes));
     let _ana: RemoteDispatcher =
         RemoteDispatcher::join(wire, with_code(&installation, &host)).await.unwrap();
-}
-
-#[tokio::test(start_paused = true)]
-async fn run_under_a_replaced_code_is_not_looked_at() {
-    let (host, lan) = host(AdmissionPolicy::Code);
-    // More than an address may guess, so it would pause codes if they were counted.
-    for turn in 0..8 {
-        let mut eve = Visitor::connect_from(&lan, EVE, 66).await;
-        let right = code(&host);
-        let digits = if turn % 2 == 0 { &right } else { wrong(&host) };
-        let proof = eve.begin_code(digits).await;
-        new_code(&host);
-        let refused = eve.refused(&EntryRequest::ConfirmCode { mac: proof.own() }).await;
-        assert_eq!(refused, EntryRefusal::CodeReplaced);
-    }
-    let mut eve = Visitor::connect_from(&lan, EVE, 66).await;
-    eve.prove_code(&code(&host)).await;
 }
