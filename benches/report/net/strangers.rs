@@ -70,7 +70,7 @@ pub fn measure(bench: &mut Bench, runtime: &Runtime) {
     std::thread::sleep(3 * SECOND);
     let what = format!("{clients} strangers from {ADDRESSES} addresses");
 
-    let joined = [&besieged, &alone].map(|guarded| guarded.joiner());
+    let joined = [&besieged, &alone].map(GuardedStudios::joiner);
     let joined = joined.map(|joiner| super::on(runtime, joiner.join(joins)));
     let [its, own] = joined.map(|took| {
         let mut samples = Samples::new(Unit::Nanoseconds);
