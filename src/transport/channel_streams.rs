@@ -122,13 +122,13 @@ fn open_arrived<R: Reader>(
         reader.arrived.advance(PREFIX);
         let message = reader.arrived.split_to(length);
         if fits {
-            let opened =
+            let length =
                 opener.open(&message, room.initialize_unfilled_to(plain)).map_err(invalid)?;
-            room.advance(opened);
+            room.advance(length);
         } else {
-            let mut opened = vec![0; plain];
-            opener.open(&message, &mut opened).map_err(invalid)?;
-            reader.opened = opened.into();
+            let mut content = vec![0; plain];
+            opener.open(&message, &mut content).map_err(invalid)?;
+            reader.opened = content.into();
             hand_out(&mut reader.opened, room);
             break;
         }

@@ -120,4 +120,7 @@ fn flood_of_keys_forgets_no_removed_and_no_known_key() {
     assert_eq!(rig.say_hello(lan(1), public_key(1)), Err(Removed));
     assert!(rig.say_hello(lan(1), public_key(3199)).unwrap().is_known);
     assert_eq!(rig.saved().len(), 1023, "records are bounded");
+    let id = rig.enter(None, public_key(5000));
+    rig.join(id, "Cid");
+    assert_eq!(rig.control.keys.known().count(), 1023, "a stranger takes no place of theirs");
 }

@@ -160,6 +160,21 @@ fn demoted_player_loses_all_in_one_step() {
 }
 
 #[test]
+fn demoted_player_is_told_that_it_has_lost_the_privilege() {
+    let mut harness = Harness::new();
+    let mut ana = harness.join("Ana", &[]);
+    harness.session.release_privilege(ClientId::HOST);
+    harness.session.request_privilege(harness.now, ana.id()).unwrap();
+    harness.settle(&mut [&mut ana]);
+    harness.session.set_role(ana.id(), Role::Viewer);
+    let (_, messages) = updates(&mut harness, &ana);
+    let is_told = messages.iter().any(
+        |message| matches!(message, ServerMessage::PrivilegeRevoked { by } if &*by.name == "host"),
+    );
+    assert!(is_told, "{messages:?}");
+}
+
+#[test]
 fn sole_player_that_is_demoted_holds_no_key() {
     let config = SessionConfig { attended: false, ..SessionConfig::default() };
     let mut harness = Harness::with(config);
