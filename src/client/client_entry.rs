@@ -4,7 +4,7 @@
 //! Until the host is believed, nothing of the client but its key and the run leaves this
 //! file, and frames are short. docs/security.md, "What a client believes", is the rule.
 
-use std::{fmt, net::SocketAddr, time::Duration};
+use std::{fmt, io, net::SocketAddr, time::Duration};
 
 use tokio::{
     io::AsyncReadExt as _,
@@ -76,7 +76,9 @@ pub(super) struct ClientEntry {
     must_prove: bool,
     /// The host, once it was believed. There is no other for this dispatcher.
     host: Option<(PublicKey, HostTrust)>,
-    pinning: Option<JoinHandle<()>>,
+    /// Whether it was believed because its key is known, at an address of another machine.
+    is_known: bool,
+    keeping: Option<JoinHandle<()>>,
 }
 
 /// What the client does with the host that has answered.
@@ -122,7 +124,8 @@ impl ClientEntry {
             ask: options.ask.take(),
             must_prove: false,
             host: None,
-            pinning: None,
+            is_known: false,
+            keeping: None,
         })
     }
 
@@ -152,14 +155,18 @@ impl ClientEntry {
     /// Returns when the key of the host is kept.
     pub(super) async fn admitted(&mut self) {
         (self.code, self.ask) = (None, None);
-        if let Some(pinning) = self.pinning.take() {
+        if let Some((host, _)) = self.host.filter(|_| self.is_known && self.keeping.is_none()) {
+            self.keep(host, Installation::refresh);
+        }
+        if let Some(keeping) = self.keeping.take() {
             // Its failure is in the log.
-            let _ = pinning.await;
+            let _ = keeping.await;
         }
     }
 
     /// Enters: the `Hello` may follow. A connection within this process, whose `peer` has
-    /// no address, stays plain.
+    /// no address, stays plain. The limit of `frames` is [`limits::HELLO_FRAME`] before,
+    /// and that of a host that is believed afterwards.
     ///
     /// # Errors
     /// If the host has no channel, is not believed, or refuses.
@@ -176,7 +183,6 @@ impl ClientEntry {
         if let Some(peer) = peer.filter(|_| self.labels.address.is_empty()) {
             self.labels.address = peer.to_string();
         }
-        frames.set_limit(limits::HELLO_FRAME);
         let (initiator, opening) = Initiator::new(self.installation.private())?;
         let mut stream = EarlyStream { frames, writer };
         // The host may have closed the connection already, and said why.
@@ -221,6 +227,8 @@ impl ClientEntry {
             Some(_) => return Err(other(self.labels.address.clone())),
             None => self.installation.is_pinned(host).then_some(HostTrust::Verified),
         };
+        let is_local = peer.is_some_and(|peer| peer.ip().to_canonical().is_loopback());
+        self.is_known = known == Some(HostTrust::Verified) && !is_local;
         let must_prove = std::mem::take(&mut self.must_prove);
         if let Some(trust) = known.filter(|_| !must_prove) {
             return Ok(Approach::Hello(trust));
@@ -237,7 +245,6 @@ impl ClientEntry {
         if let Some((_, label)) = pinned.filter(|(key, _)| *key != host) {
             return Err(other(label));
         }
-        let is_local = peer.is_some_and(|peer| peer.ip().to_canonical().is_loopback());
         if !must_prove && is_local && self.local_exemption {
             return Ok(Approach::Hello(HostTrust::Verified));
         }
@@ -270,7 +277,7 @@ impl ClientEntry {
         match stream.answer().await? {
             EntryReply::CodeConfirmed { mac } if proof.verify(&mac) => {
                 self.installation.restore(host);
-                self.pin(host);
+                self.keep(host, Installation::pin);
                 Ok(())
             }
             EntryReply::CodeConfirmed { .. } => Err(ConnectionError::HostNotProven),
@@ -316,7 +323,7 @@ impl ClientEntry {
                         return Err(ConnectionError::WordsDeclined);
                     }
                     accepted = true;
-                    self.pin(host);
+                    self.keep(host, Installation::pin);
                     if !admitted {
                         let name = self.name.clone();
                         stream.send(&EntryRequest::Introduce { name }).await?;
@@ -331,11 +338,15 @@ impl ClientEntry {
         Ok(())
     }
 
-    /// Believes `host` from now on, in every program of this installation.
-    fn pin(&mut self, host: PublicKey) {
+    /// Begins to keep `host` with its labels, for every program of this installation.
+    fn keep(
+        &mut self,
+        host: PublicKey,
+        keep: fn(&Installation, PublicKey, &HostLabels) -> io::Result<()>,
+    ) {
         let (installation, labels) = (self.installation.clone(), self.labels.clone());
-        self.pinning = Some(spawn_blocking(move || {
-            if let Err(error) = installation.pin(host, &labels) {
+        self.keeping = Some(spawn_blocking(move || {
+            if let Err(error) = keep(&installation, host, &labels) {
                 warn!(%error, "the key of the host cannot be kept");
             }
         }));
@@ -398,9 +409,9 @@ impl<R: Reader, W: Writer> EarlyStream<'_, R, W> {
 }
 
 /// The end of a message of the handshake that does not come.
-fn ended(error: std::io::Error) -> ConnectionError {
+fn ended(error: io::Error) -> ConnectionError {
     match error.kind() {
-        std::io::ErrorKind::UnexpectedEof => ConnectionError::Closed,
+        io::ErrorKind::UnexpectedEof => ConnectionError::Closed,
         _ => error.into(),
     }
 }

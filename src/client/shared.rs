@@ -37,7 +37,7 @@ pub(super) struct Shared<M: Model> {
     pub(super) identity: SnapshotCell<SessionIdentity>,
     pub(super) metering: SnapshotCell<M::Metering>,
     status: SnapshotCell<Status>,
-    heard: LastHeard,
+    pub(super) heard: LastHeard,
     /// The same in each connection.
     trust: HostTrust,
     events: broadcast::Sender<Event<M>>,
