@@ -99,7 +99,7 @@ impl<M: Model> Session<M> {
     /// Suspends a client, or removes it if it could not resume.
     fn lose(&mut self, now: Timestamp, client: ClientId, reason: ProtocolError) {
         match self.members.get(&client) {
-            Some(member) if member.has_token => self.suspend(now, client),
+            Some(member) if member.has_spoken => self.suspend(now, client),
             _ => self.remove(client, reason),
         }
     }
