@@ -58,13 +58,13 @@ pub const MAX_ANSWERS_OF_ADDRESS: usize = 20;
 /// Questions to a person, one for each address and key.
 pub const MAX_QUESTIONS: usize = 8;
 /// How long a question may take.
-pub const QUESTION_TIMEOUT: Duration = Duration::from_secs(60);
+pub const QUESTION_TIMEOUT: Duration = Duration::from_mins(1);
 /// How long the address and the key of a declined question cannot ask again.
-pub const DECLINED: Duration = Duration::from_secs(60);
+pub const DECLINED: Duration = Duration::from_mins(1);
 /// Runs of the code at once. Then one of the busiest address makes room.
 pub const MAX_RUNS: usize = 32;
 /// How long a run of the code may take.
-pub const RUN_TIMEOUT: Duration = Duration::from_secs(60);
+pub const RUN_TIMEOUT: Duration = Duration::from_mins(1);
 /// Wrong guesses of the code. Then codes are paused for everybody.
 pub const MAX_GUESSES: usize = 30;
 /// The same for one address.

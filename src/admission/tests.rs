@@ -32,6 +32,7 @@ fn code(number: u8) -> JoinCode {
     JoinCode::random([number; 8])
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "as the rig takes it")]
 fn lan(number: u8) -> Option<IpAddr> {
     Some([192, 0, 2, number].into())
 }
@@ -308,7 +309,7 @@ fn declined_stranger_may_ask_again_after_60_s() {
     let mut rig = Rig::with(AdmissionPolicy::Ask);
     let id = rig.ask(lan(1), public_key(1), "Ana");
     rig.control.decide(rig.now, id, Verdict::No).unwrap();
-    rig.pass(60 * SECOND - 100 * MILLISECOND);
+    rig.pass(Duration::from_millis(59_900));
     for (ip, key) in [(1, 2), (2, 1)] {
         let again = rig.enter(lan(ip), public_key(key));
         assert_eq!(rig.control.ask(rig.now, again), Err(EntryRefusal::Declined));
@@ -338,7 +339,7 @@ fn first_verdict_counts_and_later_ones_say_so() {
 fn question_waits_for_60_s() {
     let mut rig = Rig::with(AdmissionPolicy::Ask);
     let id = rig.ask(lan(1), public_key(1), "Ana");
-    rig.pass(60 * SECOND - MILLISECOND);
+    rig.pass(Duration::from_millis(59_999));
     assert_eq!(rig.control.status().requests.len(), 1);
     rig.pass(MILLISECOND);
     assert!(rig.saw(&AdmissionOutput::Refuse(id, EntryRefusal::Unanswered)));

@@ -375,7 +375,7 @@ fn programs_do_not_lose_what_others_add() {
     let programs: Vec<_> = (0..PROGRAMS).map(|_| opened(directory.path())).collect();
     at_once(|number| {
         let installation = &programs[usize::from(number) - 1];
-        admit_one(&installation, number).unwrap();
+        admit_one(installation, number).unwrap();
         installation.pin(key_of(number), &address_label(&format!("host{number}:9999"))).unwrap();
     });
     let all = opened(directory.path());

@@ -295,6 +295,7 @@ const fn out_of_turn() -> ConnectionEnd {
     refused(EntryRefusal::OutOfTurn)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 fn malformed(error: impl ToString) -> ConnectionEnd {
     ConnectionEnd::Fault(ProtocolError::Malformed { detail: error.to_string() })
 }

@@ -413,11 +413,11 @@ mod tests {
     async fn stream_that_ends_within_a_message_is_an_error() {
         let (near, far) = tokio::io::duplex(1 << 10);
         let (client, host) = channels();
-        let mut sealed = Vec::new();
-        let mut sealer = client.sealer;
-        sealer.seal(b"the end", &mut sealed).unwrap();
+        let mut message = Vec::new();
+        let Channel { mut sealer, .. } = client;
+        sealer.seal(b"the end", &mut message).unwrap();
         let (_, mut raw) = tokio::io::split(near);
-        raw.write_all(&sealed[..sealed.len() - 1]).await.unwrap();
+        raw.write_all(&message[..message.len() - 1]).await.unwrap();
         raw.shutdown().await.unwrap();
         let mut reader = ChannelReader::new(tokio::io::split(far).0);
         reader.decrypt(host.opener);
