@@ -48,7 +48,7 @@ fn join(connector: &ScriptedConnector, options: JoinOptions) -> Joining {
 }
 
 async fn failure(joining: Joining) -> ConnectionError {
-    joining.await.unwrap().err().expect("it must not join")
+    joining.await.unwrap().expect_err("it must not join")
 }
 
 /// Ana with `installation`.
