@@ -8,10 +8,10 @@ use super::{
 };
 use crate::{protocol::EntryRefusal, security::JoinCode};
 
-/// For whom codes are paused until a person makes a new one.
+/// For which addresses codes are paused, until the host has a new code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CodePause {
-    /// For everybody: there were 30 wrong guesses in all.
+    /// For all: there were 30 wrong guesses in all.
     Everybody,
     /// For these addresses: there were 5 wrong guesses of each.
     Addresses(Vec<PeerAddress>),

@@ -26,7 +26,7 @@ pub struct JoinRequest {
     pub id: StrangerId,
     /// The key that it has proven to hold.
     pub key: PublicKey,
-    /// The six words that its screen shows, too, if nobody is in between.
+    /// The six words. Its screen shows the same, unless there is a man in the middle.
     pub words: Words,
     /// What it calls itself, once its person has accepted the words: nothing proves it.
     /// It is fit to be shown.
@@ -57,7 +57,7 @@ pub enum DecisionError {
     /// The question was decided, or the stranger has gone.
     #[error("this question does not wait any more")]
     NotWaiting,
-    /// Nobody of this name asks or was removed.
+    /// No client of this name asks or was removed.
     #[error("nobody of this name asks to join or was removed")]
     NobodyOfThatName,
     /// Several of this name ask or were removed.

@@ -1,4 +1,4 @@
-//! Who is admitted to a session, and what strangers may cost its host.
+//! Admits clients to a session, and limits what strangers cost its host.
 //!
 //! A *stranger* is a connection whose client is not in the session yet. An
 //! [`AdmissionControl`] is a plain value: it knows no socket, no clock, no randomness,
@@ -63,7 +63,7 @@ use crate::{
     util::time::Timestamp,
 };
 
-/// Who is admitted, and what strangers may cost.
+/// The state machine of admission: one for each session.
 pub struct AdmissionControl {
     config: AdmissionConfig,
     code: CodeGuard,
@@ -345,7 +345,7 @@ impl AdmissionControl {
 
     /// Removes `key`, whose participant was called `name`: it is not known any more, and
     /// refused until it is [admitted by its name](Self::admit_by_name) or the session
-    /// ends. Whoever was removed knows the old code, so `code` replaces it.
+    /// ends. Its user knows the old code, so `code` replaces it.
     pub fn remove_key(&mut self, now: Timestamp, key: PublicKey, name: &str, code: JoinCode) {
         self.is_known_changed |= self.keys.is_known(key);
         self.keys.remove(key, name);

@@ -16,10 +16,10 @@ use crate::{
 };
 
 impl AdmissionControl {
-    /// A stranger asks to be let in: send the host's nonce.
+    /// A stranger asks to join: send the host's nonce.
     ///
     /// # Errors
-    /// If nobody is asked. Then the connection ends.
+    /// If the question cannot be asked. Then the connection ends.
     pub fn ask(&mut self, now: Timestamp, id: StrangerId) -> Result<(), EntryRefusal> {
         let outcome = self.try_ask(now, id);
         self.ending(now, id, outcome)
@@ -153,7 +153,7 @@ impl AdmissionControl {
     /// removed key of that name, which is again what it was before. Returns that key.
     ///
     /// # Errors
-    /// If nobody has that name, or several have.
+    /// If none or several have that name.
     pub fn admit_by_name(
         &mut self,
         now: Timestamp,

@@ -1,8 +1,8 @@
 //! How a client enters: the encrypted channel, what it believes of the host, the run of
 //! the code, and the words that its person compares.
 //!
-//! Until the host is believed, nothing of the client but its key and the run leaves this
-//! file, and frames are short. docs/security.md, "What a client believes", is the rule.
+//! Until the host is believed, only the key, the messages of the run and the nonce leave
+//! the client, and frames are short. docs/security.md, "What a client believes", has the rules.
 
 use std::{fmt, net::SocketAddr, time::Duration};
 
@@ -148,7 +148,7 @@ impl ClientEntry {
         self.must_prove
     }
 
-    /// The client is in the session: from now on it shows no code and asks nobody.
+    /// The client is in the session: from now on it shows no code and does not ask.
     /// Returns when the key of the host is kept.
     pub(super) async fn admitted(&mut self) {
         (self.code, self.ask) = (None, None);
@@ -278,7 +278,7 @@ impl ClientEntry {
         }
     }
 
-    /// Asks to be let in: both people compare the words.
+    /// Asks to join: both people compare the words.
     async fn ask<R: Reader, W: Writer>(
         &mut self,
         stream: &mut EarlyStream<'_, R, W>,

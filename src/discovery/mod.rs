@@ -139,7 +139,7 @@ impl FoundSession {
         self.addresses[0]
     }
 
-    /// Under which labels the key of its host is kept. A session that nobody has named has
+    /// Under which labels the key of its host is kept. A session without a name has
     /// no name by which it could be told from others.
     #[must_use]
     pub fn labels(&self) -> HostLabels {

@@ -177,7 +177,7 @@ pub trait Dispatcher<M: Model = Studio>: Send + Sync {
         self.administer(HostCommand::Decide { request, verdict })
     }
 
-    /// The code, and who asks to join. `None` unless this program hosts the session.
+    /// The code, and the requests to join. `None` unless this program hosts the session.
     /// Lock-free.
     fn admission(&self) -> Option<Arc<AdmissionStatus>>;
 

@@ -199,7 +199,7 @@ pub enum ConnectionError {
     /// that it was the host that answered.
     #[error("an older host, no encryption")]
     NoEncryption,
-    /// What somebody at the host's address said in clear, before the connection was
+    /// What a program at the host's address sent in clear, before the connection was
     /// encrypted. Nothing proves that it was the host.
     #[error("not verified: {0}")]
     Unverified(ProtocolError),

@@ -1,7 +1,7 @@
 //! What one user keeps on one machine: the key that identifies the installation, the
 //! keys of others that it knows, and the places of its clients.
 //!
-//! It stores and finds. Who may enter, and what a client believes, is decided elsewhere.
+//! It stores and finds. Admission and trust are decided elsewhere.
 //! docs/security.md lists the files.
 //!
 //! What writes blocks, and says so: call it from `tokio::task::spawn_blocking`. What only
@@ -44,7 +44,7 @@ use crate::{
 /// installation: the host and the client of a program share it.
 ///
 /// Other programs may use the same directory at the same time. What they change is seen
-/// with the next change of one's own, and at the next start.
+/// with the next change of this program, and at its next start.
 #[derive(Clone)]
 pub struct Installation(Arc<Inner>);
 
@@ -77,7 +77,7 @@ impl Installation {
             Ok(opened) => opened,
             Err(error) => {
                 let notice = format!(
-                    "this installation has a key in memory only, by which nobody knows it the next time: {}: {error}",
+                    "this installation has a key in memory only, which is another one after a restart: {}: {error}",
                     path.display()
                 );
                 (identity_key::new_key()?, Some(notice))

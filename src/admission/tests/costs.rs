@@ -13,7 +13,7 @@ fn far(number: u16) -> Option<IpAddr> {
     Some([10, 0, high, low].into())
 }
 
-/// Who holds an unfinished handshake, and may still enter.
+/// The strangers with an unfinished handshake that may still enter.
 fn is_open(rig: &Rig, id: StrangerId) -> bool {
     rig.control.frame_limit(id) > 0
 }

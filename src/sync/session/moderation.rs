@@ -94,7 +94,7 @@ impl<M: Model> Session<M> {
     }
 
     /// Binds the name of a key that the host knew before the session, as if it had taken
-    /// part: nobody else gets the name. Of two keys with one name the first has it.
+    /// part: no other key gets the name. Of two keys with one name the first has it.
     pub fn bind_name(&mut self, name: &str, key: PublicKey) {
         self.keys.bind(name, key, true);
     }

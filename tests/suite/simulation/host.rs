@@ -456,7 +456,7 @@ impl World<'_> {
                 } else {
                     !roster.participants.contains_key(&client)
                 };
-                ensure(is_its, "nobody gets the place of another", || {
+                ensure(is_its, "no client gets the place of another", || {
                     format!("{client} for {place:?}, known as {known:?}")
                 })?;
                 let shown = self.session.state().roster.participants[&client].key;
