@@ -105,11 +105,14 @@ pub async fn join_asking<T>(
     join: impl AsyncFn(EntryProof) -> Result<T, JoinFailure>,
 ) -> Result<T, String> {
     let mut proof = EntryProof { code, ask: None };
+    // A host that does not accept a code does not say it again.
+    let mut may_ask = false;
     loop {
         proof = match join(proof).await {
             Ok(joined) => return Ok(joined),
             Err(JoinFailure { need: Some(need), .. }) if stdin().is_terminal() => {
-                typed_proof(&need).await?
+                may_ask |= need.may_ask;
+                typed_proof(&need.why, may_ask).await?
             }
             Err(JoinFailure { why, need: Some(EntryNeed { is_wrong: false, .. }) }) => {
                 return Err(format!("{why}: give it with --code 123-456"));
@@ -120,16 +123,16 @@ pub async fn join_asking<T>(
 }
 
 /// Asks at the terminal.
-async fn typed_proof(need: &EntryNeed) -> Result<EntryProof, String> {
-    say(&need.why);
+async fn typed_proof(why: &str, may_ask: bool) -> Result<EntryProof, String> {
+    say(why);
     loop {
-        let other = if need.may_ask { " (or Enter, to ask the person there)" } else { "" };
+        let other = if may_ask { " (or Enter, to ask the person there)" } else { "" };
         let typed = ask_line(&format!("code that the host shows{other}: ")).await;
         let typed = typed.ok_or("no code was typed")?;
         if let Some(code) = JoinCode::parse(&typed) {
             return Ok(code.into());
         }
-        if need.may_ask && matches!(typed.trim(), "" | "ask") {
+        if may_ask && matches!(typed.trim(), "" | "ask") {
             return Ok(EntryProof { code: None, ask: Some(WordsPrompt::new(show_words)) });
         }
         say("a code is six digits, such as 123-456");

@@ -71,9 +71,7 @@ pub fn taken_by(command: &HostCommand, state: &NetworkState) -> Option<String> {
 /// What a command has done, if the session does not say it. `state` is the one before it.
 pub fn done_by(command: &HostCommand, state: &NetworkState) -> Option<String> {
     match command {
-        HostCommand::Remove { client } => {
-            Some(format!("{} is removed, and knew the code", name_of(*client, state)))
-        }
+        HostCommand::Remove { client } => Some(format!("{} is removed", name_of(*client, state))),
         HostCommand::Admit { name } => Some(format!("{name} is admitted")),
         _ => None,
     }
@@ -100,13 +98,13 @@ pub fn short_key(person: &Participant) -> Option<String> {
     person.key.map(|key| key.to_string().chars().take(8).collect())
 }
 
-/// The code, in one line, with what to do with it.
+/// The code, in one line, with what to do with it, or for whom it is paused.
 pub fn code_line(status: &AdmissionStatus) -> String {
-    match status.policy {
-        AdmissionPolicy::Open => "open: everybody is admitted, without a code".into(),
-        _ => {
-            format!("code {}: type it on the other machine when it asks", status.code.shown())
-        }
+    let code = status.code.shown();
+    match (status.policy, &status.paused) {
+        (AdmissionPolicy::Open, _) => "open: everybody is admitted, without a code".into(),
+        (_, Some(pause)) => format!("code {code}, {}", pause_text(pause)),
+        (_, None) => format!("code {code}: type it on the other machine when it asks"),
     }
 }
 
@@ -155,6 +153,10 @@ impl AdmissionNews {
         command: &str,
     ) -> Option<AdmissionLine> {
         let (before, now) = (std::mem::replace(&mut self.0, now.clone())?, now?);
+        // Nobody needs a code there.
+        if now.policy == AdmissionPolicy::Open {
+            return None;
+        }
         if before.code != now.code {
             let why = before.paused.as_ref().map(pause_text);
             let why = why.map(|why| format!(" (the old one was {why})")).unwrap_or_default();

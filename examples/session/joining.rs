@@ -77,13 +77,20 @@ impl Joining {
         proof: EntryProof,
     ) -> Result<(RemoteDispatcher, JoinRequests), JoinFailure> {
         let directory = self.files.directory()?;
-        let place = PlaceFile::claim(&directory, address, &self.identity.name)
-            .map_err(|error| format!("cannot use {}: {error}", directory.display()))?;
+        let place = match PlaceFile::claim(&directory, address, &self.identity.name) {
+            Ok(place) => Some(place),
+            // It was said already that nothing is kept there.
+            Err(_) if installation.notice().is_some() => None,
+            Err(error) => return Err(format!("cannot use {}: {error}", directory.display()).into()),
+        };
         let own: Vec<_> = self.own.iter().copied().map(InstrumentId).collect();
         let requests = JoinRequests {
             own: own.clone(),
             privilege: self.privilege,
-            has_place: place.load().is_some_and(|saved| saved.session.is_some()),
+            has_place: place
+                .as_ref()
+                .and_then(PlaceFile::load)
+                .is_some_and(|saved| saved.session.is_some()),
         };
         let options = JoinOptions {
             name: self.identity.name.clone(),
@@ -93,7 +100,7 @@ impl Joining {
                 JoinRole::Viewer => Role::Viewer,
                 JoinRole::Player => Role::Player,
             },
-            place: Some(place),
+            place,
             installation: Some(installation.clone()),
             code: proof.code,
             ask: proof.ask,

@@ -195,7 +195,10 @@ async fn run(command: Command, ending: &Ending) -> Result<ExitCode, Box<dyn std:
         return forget_host(host, files).map(|()| ExitCode::SUCCESS);
     }
     let keeps_running = matches!(command, Command::Host { .. });
-    let (studio, requests) = command.open(directory.as_deref()).await?;
+    let (studio, requests) = tokio::select! {
+        opened = command.open(directory.as_deref()) => opened?,
+        _ = termination_signal() => return Err("interrupted".into()),
+    };
     ending.attend(&studio);
     let mut news = News::new(Arc::clone(&studio));
     let resumed = requests.has_place && !news.place_is_lost();

@@ -80,7 +80,9 @@ pub fn participants(studio: &dyn Dispatcher) -> String {
         let mark = if id == me { '>' } else { ' ' };
         format!("{mark} {:>3}  {} {about}", id.0, padded(&participant.name, 15))
     };
-    state.roster.participants.iter().map(line).collect::<Vec<_>>().join("\n")
+    let code = studio.admission().map(|admission| host_words::code_line(&admission));
+    let people = state.roster.participants.iter().map(line);
+    code.into_iter().chain(people).collect::<Vec<_>>().join("\n")
 }
 
 /// The status of the connection.

@@ -59,6 +59,8 @@ pub const MAX_ANSWERS_OF_ADDRESS: usize = 20;
 pub const MAX_QUESTIONS: usize = 8;
 /// How long a question may take.
 pub const QUESTION_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long the address and the key of a declined question cannot ask again.
+pub const DECLINED: Duration = Duration::from_secs(60);
 /// Runs of the code at once. Then one of the busiest address makes room.
 pub const MAX_RUNS: usize = 32;
 /// How long a run of the code may take.

@@ -70,6 +70,8 @@ pub struct AdmissionControl {
     keys: KeyRecords,
     turns: AnswerTurns,
     strangers: BTreeMap<StrangerId, Stranger>,
+    /// The addresses and keys that were declined, and until when they may not ask again.
+    declined: Vec<(Timestamp, PeerAddress, PublicKey)>,
     next_stranger: u64,
     outputs: VecDeque<AdmissionOutput>,
     is_changed: bool,
@@ -97,6 +99,7 @@ impl AdmissionControl {
             keys: KeyRecords::new(known),
             turns: AnswerTurns::default(),
             strangers: BTreeMap::new(),
+            declined: Vec::new(),
             next_stranger: 0,
             outputs: VecDeque::new(),
             is_changed: false,
@@ -113,13 +116,6 @@ impl AdmissionControl {
             paused: self.code.pause(),
             requests: self.requests().cloned().collect(),
         }
-    }
-
-    /// Whether a key other than `key` has, or had, a name that looks like `name`. A plain
-    /// client (`None`) must not get it.
-    #[must_use]
-    pub fn is_name_of_another(&self, name: &str, key: Option<PublicKey>) -> bool {
-        self.keys.is_name_of_another(name, key)
     }
 
     /// What message 2 says to the client.
@@ -212,7 +208,7 @@ impl AdmissionControl {
         self.ending(now, id, outcome)
     }
 
-    /// A `Hello` has arrived. `is_present` says whether a key has a place in the session.
+    /// A `Hello` has arrived. `has_place` says whether a key has a place in the session.
     /// Call [`joined`](Self::joined) if the session accepts the `Hello`.
     ///
     /// # Errors
@@ -221,16 +217,16 @@ impl AdmissionControl {
         &mut self,
         now: Timestamp,
         id: StrangerId,
-        is_present: impl Fn(PublicKey) -> bool,
+        has_place: impl Fn(PublicKey) -> bool,
     ) -> Result<Admitted, EntryRefusal> {
-        let outcome = self.try_hello(id, is_present);
+        let outcome = self.try_hello(id, has_place);
         self.ending(now, id, outcome)
     }
 
     fn try_hello(
         &mut self,
         id: StrangerId,
-        is_present: impl Fn(PublicKey) -> bool,
+        has_place: impl Fn(PublicKey) -> bool,
     ) -> Result<Admitted, EntryRefusal> {
         let stranger = self.strangers.get(&id).ok_or(EntryRefusal::Busy)?;
         let address = stranger.address;
@@ -246,7 +242,7 @@ impl AdmissionControl {
         };
         self.step(id, |_| Some(Stage::Joining))?;
         let is_known = key.is_some_and(|key| self.keys.is_known(key));
-        let absent = self.keys.known().filter(|known| !is_present(known.key));
+        let absent = self.keys.known().filter(|known| !has_place(known.key));
         let most = KEPT_PLACES.min(self.config.places / 4);
         let kept_places = if is_known { 0 } else { (0..most).zip(absent).count() };
         Ok(Admitted { key, is_known, kept_places: u32::try_from(kept_places).unwrap_or(most) })

@@ -2,7 +2,7 @@
 
 use super::{
     AdmissionControl, AdmissionOutput, DecisionError, JoinRequest, StrangerId, Verdict,
-    admission_config::{MAX_QUESTIONS, QUESTION_TIMEOUT},
+    admission_config::{DECLINED, MAX_QUESTIONS, QUESTION_TIMEOUT},
     key_records::Standing,
     stranger::{Budget, Stage},
 };
@@ -30,6 +30,11 @@ impl AdmissionControl {
         let address = self.address(id)?;
         if !self.asks_a_person() {
             return Err(EntryRefusal::CodeNeeded);
+        }
+        self.declined.retain(|(until, ..)| *until > now);
+        let mut declined = self.declined.iter();
+        if declined.any(|(_, from, of)| *from == address || *of == key) {
+            return Err(EntryRefusal::Declined);
         }
         let mut asking = self.strangers.values().filter(|other| other.budget == Budget::Question);
         let is_second =
@@ -119,7 +124,8 @@ impl AdmissionControl {
         }
     }
 
-    /// The person decides about the question of `id`.
+    /// The person decides about the question of `id`. After a `No`, its address and its
+    /// key cannot ask again for 60 s.
     ///
     /// # Errors
     /// If it does not wait any more.
@@ -133,10 +139,16 @@ impl AdmissionControl {
         else {
             return Err(DecisionError::NotWaiting);
         };
-        let (key, name) = (request.key, request.name.clone().unwrap_or_default());
+        let (key, address) = (request.key, request.address);
+        // The name of another key stays with that one, also in later sessions.
+        let is_free = |name: &&String| !self.keys.is_name_of_another(name, Some(key));
+        let name = request.name.as_ref().filter(is_free).cloned().unwrap_or_default();
         self.is_changed = true;
         match verdict {
-            Verdict::No => self.refuse(now, id, EntryRefusal::Declined),
+            Verdict::No => {
+                self.declined.push((now + DECLINED, address, key));
+                self.refuse(now, id, EntryRefusal::Declined);
+            }
             Verdict::Once => {
                 self.keys.raise(key, Standing::Guest, &name);
                 self.admit(now, id);
@@ -160,6 +172,9 @@ impl AdmissionControl {
         name: &str,
     ) -> Result<Option<PublicKey>, DecisionError> {
         let name = cleaned(name, limits::NAME as usize);
+        if name.is_empty() {
+            return Err(DecisionError::NobodyOfThatName);
+        }
         let is_alike = |request: &&JoinRequest| {
             request.name.as_ref().is_some_and(|other| look_alike(other, &name))
         };

@@ -255,19 +255,6 @@ fn plain_client_is_not_admitted_from_the_lan() {
 }
 
 #[test]
-fn plain_client_gets_no_name_of_a_key() {
-    let mut rig = Rig::knowing(AdmissionConfig::default(), vec![known(1, "Ana"), known(2, "")]);
-    assert!(rig.control.is_name_of_another("Ana", None));
-    assert!(rig.control.is_name_of_another("A\u{200d}na", None));
-    assert!(!rig.control.is_name_of_another("Ana", Some(public_key(1))));
-    assert!(!rig.control.is_name_of_another("", None));
-    assert!(!rig.control.is_name_of_another("Ben", None));
-    let id = rig.enter(None, public_key(3));
-    rig.join(id, "Ben");
-    assert!(rig.control.is_name_of_another("Ben", None));
-}
-
-#[test]
 fn address_is_ipv4_or_the_first_64_bits_of_ipv6() {
     let of = |ip: &str| PeerAddress::of(Some(ip.parse().unwrap()));
     assert_eq!(of("2001:db8:1:2::1"), of("2001:db8:1:2:ffff::9"));
@@ -313,6 +300,23 @@ fn declined_stranger_is_refused() {
     assert!(rig.saw(&AdmissionOutput::Refuse(id, EntryRefusal::Declined)));
     assert_eq!(rig.hello(id), Err(EntryRefusal::OutOfTurn));
     assert!(rig.control.status().requests.is_empty());
+}
+
+/// Otherwise a stranger could ask until the person gives in.
+#[test]
+fn declined_stranger_may_ask_again_after_60_s() {
+    let mut rig = Rig::with(AdmissionPolicy::Ask);
+    let id = rig.ask(lan(1), public_key(1), "Ana");
+    rig.control.decide(rig.now, id, Verdict::No).unwrap();
+    rig.pass(60 * SECOND - 100 * MILLISECOND);
+    for (ip, key) in [(1, 2), (2, 1)] {
+        let again = rig.enter(lan(ip), public_key(key));
+        assert_eq!(rig.control.ask(rig.now, again), Err(EntryRefusal::Declined));
+    }
+    rig.ask(lan(3), public_key(3), "Ben");
+    rig.guess(lan(1), public_key(1), true, &mut 0).unwrap();
+    rig.pass(100 * MILLISECOND);
+    rig.ask(lan(1), public_key(2), "Ana");
 }
 
 #[test]
@@ -371,14 +375,36 @@ fn person_is_asked_when_the_words_are_there() {
 #[test]
 fn name_of_a_question_is_clean_and_marked_if_taken() {
     let config = AdmissionConfig { policy: AdmissionPolicy::Ask, ..AdmissionConfig::default() };
-    let mut rig = Rig::knowing(config, vec![known(1, "Ana")]);
-    rig.ask(lan(2), public_key(2), "A\u{202e}na\u{7}");
-    rig.ask(lan(3), public_key(3), &"é".repeat(100));
+    let mut rig = Rig::knowing(config, vec![known(1, "Ana"), known(9, "")]);
+    let own = rig.enter(None, public_key(10));
+    rig.join(own, "Ben");
+    let asked: Vec<_> = ["A\u{202e}na\u{7}", "🏃\u{200d}♀", &"é".repeat(100), "Ben", "\u{7}"]
+        .iter()
+        .zip(2..)
+        .map(|(name, number)| rig.ask(lan(number), public_key(number.into()), name))
+        .collect();
     let requests = rig.control.status().requests;
     assert_eq!(requests[0].name.as_deref(), Some("Ana"));
-    assert!(requests[0].is_name_taken);
-    assert_eq!(requests[1].name.as_ref().map(|name| name.chars().count()), Some(64));
-    assert!(!requests[1].is_name_taken);
+    assert_eq!(requests[2].name.as_ref().map(|name| name.chars().count()), Some(64));
+    let taken: Vec<_> = requests.iter().map(|request| request.is_name_taken).collect();
+    assert_eq!(taken, [true, false, false, true, false]);
+    let blank = rig.control.admit_by_name(rig.now, " ");
+    assert_eq!(blank, Err(DecisionError::NobodyOfThatName));
+    rig.control.decide(rig.now, asked[1], Verdict::ForGood).unwrap();
+    rig.ask(lan(20), public_key(20), "🏃♀");
+    let requests = rig.control.status().requests;
+    assert!(requests.last().unwrap().is_name_taken, "it looks the same");
+}
+
+/// The first key of a name would have it in the next session.
+#[test]
+fn stranger_does_not_become_known_by_the_name_of_another() {
+    let config = AdmissionConfig { policy: AdmissionPolicy::Ask, ..AdmissionConfig::default() };
+    let mut rig = Rig::knowing(config, vec![known(5, "Ana")]);
+    let eve = rig.ask(lan(2), public_key(2), "Ana");
+    rig.control.decide(rig.now, eve, Verdict::ForGood).unwrap();
+    let eve = KnownParticipant { last_seen: 0, ..known(2, "") };
+    assert_eq!(rig.saved(), [eve, known(5, "Ana")]);
 }
 
 #[test]

@@ -11,11 +11,8 @@ use tokio::{
 };
 
 use super::{
-    ClientConfig,
-    frame_receiver::{receive_message, receive_within},
-    last_heard::HeardReader,
-    rebasing::handle_with_prepared_rebase,
-    shared::Shared,
+    ClientConfig, frame_receiver::receive_message, last_heard::HeardReader,
+    rebasing::handle_with_prepared_rebase, shared::Shared,
 };
 use crate::{
     dispatcher::{ConnectionError, Event},
@@ -123,10 +120,13 @@ async fn run_reader<M: Model, R: Reader>(
     started: Instant,
 ) -> Disconnect {
     loop {
-        let received = receive_within::<M, _>(frames, format.into(), config.idle_timeout).await;
+        // Each byte counts: a message of the channel is handed out only as a whole.
+        let receiving = receive_message::<M, _>(frames, format.into());
+        let received = shared.heard.within(config.idle_timeout, receiving).await;
         let message = match received {
-            Ok(message) => message,
-            Err(lost) => return Disconnect::Lost(lost),
+            Some(Ok(message)) => message,
+            Some(Err(lost)) => return Disconnect::Lost(lost),
+            None => return Disconnect::Lost(ConnectionError::Silent(config.idle_timeout)),
         };
         match message {
             ServerMessage::Metering(metering) => {

@@ -4,7 +4,7 @@
 //! Until the host is believed, only the key, the messages of the run and the nonce leave
 //! the client, and frames are short. docs/security.md, "What a client believes", has the rules.
 
-use std::{fmt, net::SocketAddr, time::Duration};
+use std::{fmt, io, net::SocketAddr, time::Duration};
 
 use tokio::{
     io::AsyncReadExt as _,
@@ -76,11 +76,13 @@ pub(super) struct ClientEntry {
     must_prove: bool,
     /// The host, once it was believed. There is no other for this dispatcher.
     host: Option<(PublicKey, HostTrust)>,
-    pinning: Option<JoinHandle<()>>,
+    /// Whether it was believed because its key is known, at an address of another machine.
+    is_known: bool,
+    keeping: Option<JoinHandle<()>>,
 }
 
-/// What the client does with the host that has answered.
-enum Approach {
+/// How the client enters the session of the host that has answered.
+enum EntryMethod {
     /// Believes it.
     Hello(HostTrust),
     Code(JoinCode),
@@ -88,7 +90,7 @@ enum Approach {
 }
 
 /// The two directions of a connection before the client is admitted.
-struct EarlyStream<'a, R, W> {
+struct EntryStream<'a, R, W> {
     frames: &'a mut Frames<ChannelReader<R>>,
     writer: &'a mut ChannelWriter<W>,
 }
@@ -122,7 +124,8 @@ impl ClientEntry {
             ask: options.ask.take(),
             must_prove: false,
             host: None,
-            pinning: None,
+            is_known: false,
+            keeping: None,
         })
     }
 
@@ -152,14 +155,18 @@ impl ClientEntry {
     /// Returns when the key of the host is kept.
     pub(super) async fn admitted(&mut self) {
         (self.code, self.ask) = (None, None);
-        if let Some(pinning) = self.pinning.take() {
+        if let Some((host, _)) = self.host.filter(|_| self.is_known && self.keeping.is_none()) {
+            self.keep(host, Installation::refresh);
+        }
+        if let Some(keeping) = self.keeping.take() {
             // Its failure is in the log.
-            let _ = pinning.await;
+            let _ = keeping.await;
         }
     }
 
     /// Enters: the `Hello` may follow. A connection within this process, whose `peer` has
-    /// no address, stays plain.
+    /// no address, stays plain. The limit of `frames` is [`limits::HELLO_FRAME`] before,
+    /// and that of a host that is believed afterwards.
     ///
     /// # Errors
     /// If the host has no channel, is not believed, or refuses.
@@ -176,9 +183,8 @@ impl ClientEntry {
         if let Some(peer) = peer.filter(|_| self.labels.address.is_empty()) {
             self.labels.address = peer.to_string();
         }
-        frames.set_limit(limits::HELLO_FRAME);
         let (initiator, opening) = Initiator::new(self.installation.private())?;
-        let mut stream = EarlyStream { frames, writer };
+        let mut stream = EntryStream { frames, writer };
         // The host may have closed the connection already, and said why.
         let written = stream.writer.send(&opening).await;
         let reply = stream.message_2().await.map_err(|error| match (error, written) {
@@ -186,18 +192,18 @@ impl ClientEntry {
             (error, _) => error,
         })?;
         let answered = initiator.read_reply(&reply)?;
-        let approach = self.approach(&answered, peer)?;
+        let method = self.choose_method(&answered, peer)?;
         let (finish, channel) = answered.finish()?;
         stream.writer.send(&finish).await?;
         stream.writer.encrypt(channel.sealer);
         stream.frames.reader_mut().decrypt(channel.opener);
-        let trust = match approach {
-            Approach::Hello(trust) => trust,
-            Approach::Code(code) => {
+        let trust = match method {
+            EntryMethod::Hello(trust) => trust,
+            EntryMethod::Code(code) => {
                 self.run_code(&mut stream, code, channel.peer, &channel.hash).await?;
                 HostTrust::Verified
             }
-            Approach::Ask(prompt) => {
+            EntryMethod::Ask(prompt) => {
                 self.ask(&mut stream, prompt, channel.peer, &channel.hash).await?;
                 HostTrust::Verified
             }
@@ -209,11 +215,11 @@ impl ClientEntry {
     }
 
     /// Decides what to do with a host, before it is shown the client's key.
-    fn approach(
+    fn choose_method(
         &mut self,
         answered: &Answered,
         peer: Option<SocketAddr>,
-    ) -> Result<Approach, ConnectionError> {
+    ) -> Result<EntryMethod, ConnectionError> {
         let Answered { host, entry, .. } = *answered;
         let other = |label: String| ConnectionError::OtherHost { label, host };
         let known = match self.host {
@@ -221,31 +227,32 @@ impl ClientEntry {
             Some(_) => return Err(other(self.labels.address.clone())),
             None => self.installation.is_pinned(host).then_some(HostTrust::Verified),
         };
+        let is_local = peer.is_some_and(|peer| peer.ip().to_canonical().is_loopback());
+        self.is_known = known == Some(HostTrust::Verified) && !is_local;
         let must_prove = std::mem::take(&mut self.must_prove);
         if let Some(trust) = known.filter(|_| !must_prove) {
-            return Ok(Approach::Hello(trust));
+            return Ok(EntryMethod::Hello(trust));
         }
         if let Some(code) = self.code.take() {
             let spent = self.installation.is_spent(&code, host);
             return if spent {
                 Err(ConnectionError::HostNotProven)
             } else {
-                Ok(Approach::Code(code))
+                Ok(EntryMethod::Code(code))
             };
         }
         let pinned = self.installation.pinned_under(&self.labels);
         if let Some((_, label)) = pinned.filter(|(key, _)| *key != host) {
             return Err(other(label));
         }
-        let is_local = peer.is_some_and(|peer| peer.ip().to_canonical().is_loopback());
         if !must_prove && is_local && self.local_exemption {
-            return Ok(Approach::Hello(HostTrust::Verified));
+            return Ok(EntryMethod::Hello(HostTrust::Verified));
         }
         if !must_prove && entry == Entry::Open {
-            return Ok(Approach::Hello(HostTrust::Unverified));
+            return Ok(EntryMethod::Hello(HostTrust::Unverified));
         }
         match self.ask.take().filter(|_| entry == Entry::Ask) {
-            Some(prompt) => Ok(Approach::Ask(prompt)),
+            Some(prompt) => Ok(EntryMethod::Ask(prompt)),
             None => Err(ConnectionError::UnknownHost { host, entry }),
         }
     }
@@ -253,7 +260,7 @@ impl ClientEntry {
     /// Shows that the client has the code, and has the host show it.
     async fn run_code<R: Reader, W: Writer>(
         &mut self,
-        stream: &mut EarlyStream<'_, R, W>,
+        stream: &mut EntryStream<'_, R, W>,
         code: JoinCode,
         host: PublicKey,
         hash: &[u8; 32],
@@ -270,7 +277,7 @@ impl ClientEntry {
         match stream.answer().await? {
             EntryReply::CodeConfirmed { mac } if proof.verify(&mac) => {
                 self.installation.restore(host);
-                self.pin(host);
+                self.keep(host, Installation::pin);
                 Ok(())
             }
             EntryReply::CodeConfirmed { .. } => Err(ConnectionError::HostNotProven),
@@ -281,7 +288,7 @@ impl ClientEntry {
     /// Asks to join: both people compare the words.
     async fn ask<R: Reader, W: Writer>(
         &mut self,
-        stream: &mut EarlyStream<'_, R, W>,
+        stream: &mut EntryStream<'_, R, W>,
         WordsPrompt(show): WordsPrompt,
         host: PublicKey,
         hash: &[u8; 32],
@@ -304,7 +311,7 @@ impl ClientEntry {
     /// after the person here has accepted the words.
     async fn await_people<R: Reader, W: Writer>(
         &mut self,
-        stream: &mut EarlyStream<'_, R, W>,
+        stream: &mut EntryStream<'_, R, W>,
         mut verdict: oneshot::Receiver<bool>,
         host: PublicKey,
     ) -> Result<(), ConnectionError> {
@@ -316,7 +323,7 @@ impl ClientEntry {
                         return Err(ConnectionError::WordsDeclined);
                     }
                     accepted = true;
-                    self.pin(host);
+                    self.keep(host, Installation::pin);
                     if !admitted {
                         let name = self.name.clone();
                         stream.send(&EntryRequest::Introduce { name }).await?;
@@ -331,18 +338,22 @@ impl ClientEntry {
         Ok(())
     }
 
-    /// Believes `host` from now on, in every program of this installation.
-    fn pin(&mut self, host: PublicKey) {
+    /// Begins to keep `host` with its labels, for every program of this installation.
+    fn keep(
+        &mut self,
+        host: PublicKey,
+        keep: fn(&Installation, PublicKey, &HostLabels) -> io::Result<()>,
+    ) {
         let (installation, labels) = (self.installation.clone(), self.labels.clone());
-        self.pinning = Some(spawn_blocking(move || {
-            if let Err(error) = installation.pin(host, &labels) {
+        self.keeping = Some(spawn_blocking(move || {
+            if let Err(error) = keep(&installation, host, &labels) {
                 warn!(%error, "the key of the host cannot be kept");
             }
         }));
     }
 }
 
-impl<R: Reader, W: Writer> EarlyStream<'_, R, W> {
+impl<R: Reader, W: Writer> EntryStream<'_, R, W> {
     /// Message 2 of the channel.
     ///
     /// # Errors
@@ -398,9 +409,9 @@ impl<R: Reader, W: Writer> EarlyStream<'_, R, W> {
 }
 
 /// The end of a message of the handshake that does not come.
-fn ended(error: std::io::Error) -> ConnectionError {
+fn ended(error: io::Error) -> ConnectionError {
     match error.kind() {
-        std::io::ErrorKind::UnexpectedEof => ConnectionError::Closed,
+        io::ErrorKind::UnexpectedEof => ConnectionError::Closed,
         _ => error.into(),
     }
 }

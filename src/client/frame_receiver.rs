@@ -1,7 +1,7 @@
 //! Receives and decodes the host's messages. Knows no session: what a message
 //! means is decided by its reader.
 
-use std::{borrow::Cow, io, time::Duration};
+use std::{borrow::Cow, io};
 
 use crate::{
     dispatcher::ConnectionError,
@@ -36,26 +36,7 @@ pub(super) async fn receive_message<M: Model, R: Reader>(
     frames: &mut Frames<R>,
     format: PayloadFormat,
 ) -> Result<ServerMessage<M>, ConnectionError> {
-    receive_within(frames, format, Duration::MAX).await
-}
-
-/// The next message.
-///
-/// # Errors
-/// [`ConnectionError::Silent`] if no byte arrives for `idle_timeout`.
-pub(super) async fn receive_within<M: Model, R: Reader>(
-    frames: &mut Frames<R>,
-    format: PayloadFormat,
-    idle_timeout: Duration,
-) -> Result<ServerMessage<M>, ConnectionError> {
-    let payload = match frames.next_within(idle_timeout).await {
-        Err(error) if error.kind() == io::ErrorKind::TimedOut && idle_timeout < Duration::MAX => {
-            return Err(ConnectionError::Silent(idle_timeout));
-        }
-        Ok(Some(payload)) => payload,
-        Ok(None) => return Err(ConnectionError::Closed),
-        Err(error) => return Err(error.into()),
-    };
+    let payload = frames.next().await?.ok_or(ConnectionError::Closed)?;
     let expanded = match format.compression {
         Some(Compression::Lz4) => framing::expand(&payload, limits::SERVER_FRAME),
         None => Ok(Cow::Borrowed(&payload[..])),

@@ -228,7 +228,7 @@ impl<M: Model> Events<M> {
         self
     }
 
-    /// The next event, if one is waiting. For frame loops.
+    /// The next event, if any is waiting. For frame loops.
     #[must_use]
     pub fn try_next(&mut self) -> Option<Event<M>> {
         if let Some(event) = self.join_events.pop_front() {

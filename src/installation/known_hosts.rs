@@ -74,13 +74,25 @@ pub(super) fn is_pinned(hosts: &[KnownHost], key: PublicKey) -> bool {
     hosts.iter().any(|host| host.key == key)
 }
 
-/// Whether the same was pinned in the day before, so that the file need not be written.
-pub(super) fn was_pinned_today(hosts: &[KnownHost], new: &KnownHost) -> bool {
+/// What is to be written of a known host that was found as `found`: its new labels, unless
+/// another key has them, for nothing of them is proven. `None` if its key is not known, or
+/// nothing has changed in the day before but the time.
+pub(super) fn refreshed(hosts: &[KnownHost], mut found: KnownHost) -> Option<KnownHost> {
     const DAY: u64 = 24 * 60 * 60;
-    hosts.iter().any(|host| {
-        let last_seen = host.last_seen;
-        KnownHost { last_seen, ..new.clone() } == *host && last_seen.abs_diff(new.last_seen) < DAY
-    })
+    let known = hosts.iter().find(|host| host.key == found.key)?;
+    let is_free = |has: fn(&KnownHost, Option<&str>) -> bool, label: &String| {
+        !hosts.iter().any(|host| host.key != known.key && has(host, Some(label)))
+    };
+    let keep = |new: Option<String>, has, known: &Option<String>| {
+        new.filter(|new| is_free(has, new)).or_else(|| known.clone())
+    };
+    found.session = keep(found.session, KnownHost::has_session, &known.session);
+    found.machine = keep(found.machine, KnownHost::has_machine, &known.machine);
+    found.address = keep(found.address, KnownHost::has_address, &known.address);
+    let last_seen = known.last_seen;
+    let is_fresh = last_seen.abs_diff(found.last_seen) < DAY
+        && KnownHost { last_seen, ..found.clone() } == *known;
+    (!is_fresh).then_some(found)
 }
 
 /// The first of the labels that is known, with the key under it: the session, the machine,

@@ -77,7 +77,7 @@ impl Installation {
             Ok(opened) => opened,
             Err(error) => {
                 let notice = format!(
-                    "this installation has a key in memory only, which is another one after a restart: {}: {error}",
+                    "a key in memory only is used, which is another one after a restart: {}: {error}",
                     path.display()
                 );
                 (identity_key::new_key()?, Some(notice))
@@ -168,10 +168,26 @@ impl Installation {
     /// written with its next one.
     pub fn pin(&self, host: PublicKey, labels: &HostLabels) -> io::Result<()> {
         let new = KnownHost::new(host, labels.kept(), unix_time());
-        if self.0.hosts.peek(|hosts| known_hosts::was_pinned_today(hosts, &new)) {
+        self.0.hosts.change(move |hosts| known_hosts::pin(hosts, new.clone()))
+    }
+
+    /// Keeps where the known `host` was found now, and when; nothing if its key is not
+    /// known. It gets no label of another key. Blocks.
+    ///
+    /// # Errors
+    /// If the file cannot be written. The change then holds for this program, and is
+    /// written with its next one.
+    pub fn refresh(&self, host: PublicKey, labels: &HostLabels) -> io::Result<()> {
+        let found = KnownHost::new(host, labels.kept(), unix_time());
+        if self.0.hosts.peek(|hosts| known_hosts::refreshed(hosts, found.clone()).is_none()) {
             return Ok(());
         }
-        self.0.hosts.change(move |hosts| known_hosts::pin(hosts, new.clone()))
+        self.0.hosts.change(move |hosts| {
+            // Another program may have forgotten it.
+            if let Some(host) = known_hosts::refreshed(hosts, found.clone()) {
+                known_hosts::pin(hosts, host);
+            }
+        })
     }
 
     /// Forgets every host under `label`: an address, with or without its port, the name of

@@ -279,6 +279,30 @@ fn address_in_another_network_does_not_cost_a_pin() {
 }
 
 #[test]
+fn known_host_that_has_moved_takes_no_label_of_another() {
+    let directory = state_directory();
+    let installation = opened(directory.path());
+    installation.refresh(key_of(1), &labels(1, "stage", "10.0.0.1:9999")).unwrap();
+    assert!(!installation.is_pinned(key_of(1)), "it is not known");
+    installation.pin(key_of(1), &labels(1, "stage", "10.0.0.1:9999")).unwrap();
+    installation.pin(key_of(2), &labels(2, "cellar", "10.0.0.2:9999")).unwrap();
+    installation.refresh(key_of(2), &labels(1, "Stage", "10.0.0.1:9999")).unwrap();
+    for (label, owner) in [("10.0.0.1:9999", 1), ("10.0.0.2:9999", 2)] {
+        assert_eq!(key_under(&installation, &address_label(label)), Some(key_of(owner)));
+    }
+    for (mine, owner) in [(labels(1, "x", "x"), 1), (labels(9, "stage", "x"), 1)] {
+        assert_eq!(key_under(&installation, &mine), Some(key_of(owner)));
+    }
+    // The same on the same day is not written.
+    let path = directory.path().join("known-hosts.json");
+    fs::remove_file(&path).unwrap();
+    installation.refresh(key_of(2), &address_label("10.0.0.2:9999")).unwrap();
+    assert!(!path.exists());
+    installation.refresh(key_of(2), &address_label("10.0.0.3:9999")).unwrap();
+    assert!(path.exists());
+}
+
+#[test]
 fn host_is_forgotten_by_each_of_its_labels() {
     let directory = state_directory();
     let digits = key_of(1).to_string();

@@ -40,7 +40,7 @@ pub enum Refusal {
         holder: Option<OwnerInfo>,
     },
     /// The sender is a viewer: it sees and follows, and changes nothing.
-    #[error("you are a viewer of this session")]
+    #[error("you are a viewer: the host can make you a player")]
     Viewer,
     /// Only the engine may send this action.
     #[error("only the engine may send this")]

@@ -126,8 +126,7 @@ impl Initiator {
 
 /// The client before message 3: it knows the key of the host, and has not shown its own.
 pub struct Answered {
-    /// The key of the host. It is proven only by the first message that opens after
-    /// message 3 was sent; no other program can read message 3.
+    /// The key of the host. Only the host can write message 2 with it, and read message 3.
     pub host: PublicKey,
     /// How to enter.
     pub entry: Entry,

@@ -98,9 +98,9 @@ impl<M: Model> Admissions<M> {
         self.known.subscribe()
     }
 
-    /// Looks at the control.
-    pub(super) fn look<R>(&self, look: impl FnOnce(&AdmissionControl) -> R) -> R {
-        look(&self.driven.lock().control)
+    /// Reads the control.
+    pub(super) fn inspect<R>(&self, inspect: impl FnOnce(&AdmissionControl) -> R) -> R {
+        inspect(&self.driven.lock().control)
     }
 
     /// Changes the control, and passes on what follows from it.

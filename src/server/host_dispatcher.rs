@@ -133,10 +133,10 @@ impl<M: Model> HostDispatcher<M> {
                 let code = fresh_code().map_err(|_| DispatchError::NoRandomNumbers)?;
                 let removed = authority.decide(|session, _| session.remove_participant(client));
                 let removed = removed.ok_or(DispatchError::NoParticipant)?;
-                if let Some(key) = removed.key {
-                    admissions
-                        .change(|control, now| control.remove_key(now, key, &removed.name, code));
-                }
+                admissions.change(|control, now| match removed.key {
+                    Some(key) => control.remove_key(now, key, &removed.name, code),
+                    None => control.new_code(code),
+                });
             }
             HostCommand::Free { client } => {
                 let is_free = authority.decide(|session, _| session.free(client));

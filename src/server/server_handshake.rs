@@ -20,7 +20,7 @@ use crate::{
     admission::Admitted,
     model::Model,
     protocol::{
-        Hello, Presence, Reconnected, ServerMessage, SessionToken, Welcome, framing::Format,
+        Hello, Reconnected, ServerMessage, SessionToken, Welcome, framing::Format,
     },
     sync::session::{Admission, ConnectionId, Credentials, Rejected},
     transport::{ChannelWriter, Writer},
@@ -96,13 +96,8 @@ fn decide<M: Model>(
 ) -> Result<Result<Admission<M>, Rejected>, ConnectionEnd> {
     let (authority, admissions, id) = (&inner.authority, &stranger.admissions, stranger.id);
     let roster = &authority.state().roster;
-    let is_present = |key| {
-        let mut present = roster.participants.values();
-        present.any(|participant| {
-            participant.key == Some(key) && participant.presence == Presence::Here
-        })
-    };
-    let admitted = admissions.change(|control, now| control.hello(now, id, is_present));
+    let has_place = |key| roster.participants.values().any(|other| other.key == Some(key));
+    let admitted = admissions.change(|control, now| control.hello(now, id, has_place));
     let Admitted { key, kept_places, .. } = admitted.map_err(refused)?;
     let token = if key.is_none() { Some(fresh_token()?) } else { None };
     let decided = authority.hello(hello, Credentials { key, token, kept_places });

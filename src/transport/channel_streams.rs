@@ -181,7 +181,7 @@ impl<R: Reader> ChannelReader<R> {
         let before = room.filled().len();
         loop {
             open_arrived(self, opener, room)?;
-            if room.filled().len() > before {
+            if room.filled().len() > before || !self.opened.is_empty() {
                 return Poll::Ready(Ok(()));
             }
             let next = self.next_length()?.map_or(PREFIX, |length| PREFIX + length);
@@ -394,6 +394,19 @@ mod tests {
         let mut piece = [0; 100];
         let read = reader.read(&mut piece).await.unwrap();
         assert_eq!(&piece[..read], b"one two three");
+    }
+
+    #[tokio::test]
+    async fn read_without_room_loses_nothing() {
+        let (mut writer, mut reader) = pair(1 << 20);
+        for word in ["one ", "two"] {
+            writer.write_all(word.as_bytes()).await.unwrap();
+        }
+        writer.shutdown().await.unwrap();
+        assert_eq!(reader.read(&mut []).await.unwrap(), 0);
+        let mut read = String::new();
+        reader.read_to_string(&mut read).await.unwrap();
+        assert_eq!(read, "one two");
     }
 
     #[tokio::test]

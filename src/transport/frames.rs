@@ -3,10 +3,10 @@
 //! It checks the length of each frame against a limit before it allocates memory
 //! for it, and never looks into a payload.
 
-use std::{io, time::Duration};
+use std::io;
 
 use bytes::BytesMut;
-use tokio::{io::AsyncReadExt as _, task::yield_now, time::timeout};
+use tokio::{io::AsyncReadExt as _, task::yield_now};
 use tokio_util::codec::{Decoder as _, LengthDelimitedCodec};
 
 use super::Reader;
@@ -84,23 +84,11 @@ impl<R: Reader> Frames<R> {
     /// `InvalidData` if a frame is too long, `UnexpectedEof` if the stream ends within
     /// a frame, and errors of the network.
     pub(crate) async fn next(&mut self) -> io::Result<Option<BytesMut>> {
-        self.next_within(Duration::MAX).await
-    }
-
-    /// As [`next`](Self::next), but fails if no byte arrives for `idle_timeout`. A
-    /// long frame may take longer in total.
-    ///
-    /// # Errors
-    /// As [`next`](Self::next), and `TimedOut`.
-    pub(crate) async fn next_within(
-        &mut self,
-        idle_timeout: Duration,
-    ) -> io::Result<Option<BytesMut>> {
         loop {
             if let Some(payload) = self.arrived()? {
                 return Ok(Some(payload));
             }
-            if timeout(idle_timeout, self.read()).await?? == 0 {
+            if self.read().await? == 0 {
                 return if self.buffer.is_empty() {
                     Ok(None)
                 } else {

@@ -70,7 +70,7 @@ pub fn measure(bench: &mut Bench, runtime: &Runtime) {
     std::thread::sleep(3 * SECOND);
     let what = format!("{clients} strangers from {ADDRESSES} addresses");
 
-    let joined = [&besieged, &alone].map(|guarded| guarded.joiner());
+    let joined = [&besieged, &alone].map(GuardedStudios::joiner);
     let joined = joined.map(|joiner| super::on(runtime, joiner.join(joins)));
     let [its, own] = joined.map(|took| {
         let mut samples = Samples::new(Unit::Nanoseconds);
@@ -94,7 +94,8 @@ pub fn measure(bench: &mut Bench, runtime: &Runtime) {
         Figure::once(used.as_secs_f64() / begun.elapsed().as_secs_f64(), Unit::Core)
     };
     let after = crowd.order(ChildOrder::Cpu);
-    let each_second = (after.connected - made.connected) as f64 / begun.elapsed().as_secs_f64();
+    let connected = f64::from(u32::try_from(after.connected - made.connected).unwrap());
+    let each_second = connected / begun.elapsed().as_secs_f64();
     bench.row(
         Row::new(
             "strangers/cpu",

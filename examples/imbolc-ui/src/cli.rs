@@ -79,7 +79,7 @@ pub struct Arguments {
     #[arg(long, value_name = "123-456", env = "IMBOLC_CODE", hide_env = true, value_parser = parse_code)]
     pub code: Option<JoinCode>,
 
-    /// As what to join: a `viewer` sees everything and changes nothing
+    /// Your role in the session that you join
     #[arg(long, value_name = "ROLE", default_value = "player")]
     pub join_as: JoinRole,
 
@@ -133,9 +133,9 @@ pub struct Arguments {
 /// What a client may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum JoinRole {
-    /// It sees everything and changes nothing
+    /// Sees everything and changes nothing
     Viewer,
-    /// It plays
+    /// Plays
     Player,
 }
 
@@ -193,7 +193,8 @@ pub struct RenderArguments {
 #[must_use]
 pub fn one_line(error: &clap::Error) -> String {
     let text = error.to_string();
-    let lines = text.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:"));
+    let is_advice = |line: &str| line.starts_with("Usage:") || line.starts_with("For more");
+    let lines = text.lines().map(str::trim).take_while(|line| !is_advice(line));
     let lines: Vec<_> = lines.filter(|line| !line.is_empty()).collect();
     lines.join(" ").trim_start_matches("error: ").to_owned()
 }
@@ -233,12 +234,17 @@ mod tests {
             ("--render song --out mix.wav --from 0", "invalid value '0' for '--from <BAR>'"),
             ("--doctor --connect there", "cannot be used with"),
             ("--engine loud", "possible values: auto, supercollider, silent"),
+            (
+                "--connect there --code 12",
+                "--code <123-456>': a code is six digits, such as 123-456",
+            ),
             ("--sever", "unexpected argument '--sever' found tip: "),
         ] {
             let words_of_line = ["imbolc-ui"].into_iter().chain(line.split(' '));
             let error = Arguments::try_parse_from(words_of_line).unwrap_err();
             let told = one_line(&error);
             assert!(told.contains(words) && !told.contains('\n'), "{line}: {told}");
+            assert!(!told.contains("--help"), "{line}: {told}");
         }
     }
 }

@@ -139,7 +139,7 @@ impl Printer {
             self.print_line(&kept)?;
         }
         if takes_commands {
-            self.print_line("commands: save, people, quit, help")?;
+            self.print_line("commands: save, people, code, admit, role, remove, free, quit, help")?;
         }
         self.print_settled()
     }

@@ -63,6 +63,9 @@ pub struct Lobby {
     joining: Option<FoundSession>,
     /// The code that is being typed.
     form: Option<EntryForm>,
+    /// Whether the person at that host can be asked, too. A host that does not accept a
+    /// code does not say it again.
+    may_ask: bool,
     /// The words that are compared with a host.
     words: Option<ShownWords>,
     /// Whether the words were accepted, and a person at the host decides.
@@ -186,6 +189,7 @@ impl Lobby {
                 FormKey::Cancel => self.form = None,
                 FormKey::Join(proof) => {
                     let session = form.session.clone();
+                    self.may_ask = form.need.may_ask;
                     self.form = None;
                     return self.join(session, proof);
                 }
@@ -226,6 +230,7 @@ impl Lobby {
             return Choice::Stay;
         }
         let session = session.clone();
+        self.may_ask = false;
         self.join(session, LobbyProof::Nothing)
     }
 
@@ -240,7 +245,10 @@ impl Lobby {
         self.words = None;
         let Some(session) = self.joining.take() else { return };
         match failure.need {
-            Some(need) => self.form = Some(EntryForm::new(session, need)),
+            Some(mut need) => {
+                need.may_ask |= self.may_ask;
+                self.form = Some(EntryForm::new(session, need));
+            }
             None => self.error = Some(format!("{}: {}", session.name, failure.why)),
         }
     }
@@ -264,8 +272,12 @@ impl Lobby {
         if !terminal::fits(frame) {
             return;
         }
+        let (text, style) = self.below();
+        let width = frame.area().width.into();
+        let text: Vec<_> = text.iter().flat_map(|text| theme::wrapped(text, width)).collect();
+        let rows = u16::try_from(text.len()).unwrap_or(u16::MAX).max(2);
         let [list, below] =
-            Layout::vertical([Constraint::Fill(1), Constraint::Length(2)]).areas(frame.area());
+            Layout::vertical([Constraint::Fill(1), Constraint::Length(rows)]).areas(frame.area());
         let block = Block::bordered().title(" Sessions on the LAN ");
         let rows = usize::from(block.inner(list).height.saturating_sub(1));
         let heading = format!("  {:<24} {:<12} {:<6} {:<6} at", "session", "on", "people", "entry");
@@ -278,10 +290,7 @@ impl Lobby {
             lines.push(Line::styled("looking for sessions…", theme::DIM));
         }
         frame.render_widget(Paragraph::new(lines).block(block), list);
-        let (text, style) = self.below();
-        let width = below.width.into();
-        let lines = text.iter().flat_map(|text| theme::wrapped(text, width));
-        let lines = lines.map(|line| Line::styled(line, style)).collect::<Vec<_>>();
+        let lines: Vec<_> = text.into_iter().map(|line| Line::styled(line, style)).collect();
         frame.render_widget(Paragraph::new(lines), below);
     }
 
@@ -305,7 +314,7 @@ impl Lobby {
             (None, Some(error)) => (vec![error.clone()], theme::ERROR),
             (None, None) => {
                 let keys = "↑ ↓ select  Enter join  q quit";
-                let marks = "locked: asks for a code  known: needs none from you";
+                let marks = "locked: asks for a code  known: needs none  open: admits all";
                 (vec![keys.into(), marks.into()], theme::DIM)
             }
         }

@@ -192,7 +192,8 @@ impl MessageLog {
                 self.push(tone, notice.to_string());
             }
             Event::WantsToJoin(request) => {
-                self.push(Tone::Good, host_words::request_line(&request));
+                let request = host_words::request_line(&request);
+                self.push(Tone::Good, format!("{request}: 8 shows the words"));
             }
             Event::Fault(text) => self.push(Tone::Bad, text),
             Event::Missed(count) => {

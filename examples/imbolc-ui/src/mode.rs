@@ -214,8 +214,12 @@ fn join_options(
     proof: EntryProof,
 ) -> Result<JoinOptions, String> {
     let directory = state_directory(arguments)?;
-    let place = PlaceFile::claim(&directory, place, &arguments.name)
-        .map_err(|error| format!("cannot use {}: {error}", directory.display()))?;
+    let place = match PlaceFile::claim(&directory, place, &arguments.name) {
+        Ok(place) => Some(place),
+        // It was said already that nothing is kept there.
+        Err(_) if installation.notice().is_some() => None,
+        Err(error) => return Err(format!("cannot use {}: {error}", directory.display())),
+    };
     Ok(JoinOptions {
         name: arguments.name.clone(),
         own: arguments.own.iter().copied().map(InstrumentId).collect(),
@@ -224,7 +228,7 @@ fn join_options(
             JoinRole::Viewer => Role::Viewer,
             JoinRole::Player => Role::Player,
         },
-        place: Some(place),
+        place,
         installation: Some(installation.clone()),
         code: proof.code,
         ask: proof.ask,

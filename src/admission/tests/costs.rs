@@ -192,7 +192,6 @@ fn refused_question_is_closed_within_2_s() {
     rig.control.decide(rig.now, id, Verdict::No).unwrap();
     rig.pass(2 * SECOND);
     assert!(rig.saw(&AdmissionOutput::TimedOut(id)));
-    rig.ask(lan(1), public_key(1), "Ana");
 }
 
 // Answers to message 1.

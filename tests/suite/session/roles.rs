@@ -230,11 +230,11 @@ fn resuming_program_keeps_the_role_that_it_was_given() {
     harness.session.set_role(vic.id(), Role::Player);
     harness.settle(&mut [&mut vic]);
     let resume = |resume| Hello { resume: Some(resume), ..viewing("Vic") };
-    harness.handshake(&resume(vic.mirror.resume())).unwrap();
+    drop(harness.handshake(&resume(vic.mirror.resume())).unwrap());
     assert_eq!(role(&harness, vic.id()), Role::Player);
     // A program that was started again asks anew.
     let fresh = Resume { seq: None, ..vic.mirror.resume() };
-    harness.handshake(&resume(fresh)).unwrap();
+    drop(harness.handshake(&resume(fresh)).unwrap());
     assert_eq!(role(&harness, vic.id()), Role::Viewer);
 }
 

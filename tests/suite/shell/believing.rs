@@ -125,7 +125,10 @@ fn trust_of(client: &Remote) -> HostTrust {
 async fn unknown_host_is_told_nothing() {
     for entry in [Entry::Code, Entry::Ask] {
         let (mut host, connector) = ScriptedHost::encrypted(1, entry).await;
-        let joining = join(&connector, ana(&installation()));
+        // Where nobody sits, nobody is asked.
+        let (prompt, _shown, _verdict) = prompt();
+        let ask = (entry == Entry::Code).then_some(prompt);
+        let joining = join(&connector, JoinOptions { ask, ..ana(&installation()) });
         assert_told_nothing(&mut host).await;
         assert_eq!(failure(joining).await, ConnectionError::UnknownHost { host: key(1), entry });
     }
@@ -144,6 +147,41 @@ async fn host_that_has_the_code_is_known_from_then_on() {
     let joining = join(&connector, ana(&installation));
     let (_second, _) = host.welcome().await;
     assert_eq!(trust_of(&joining.await.unwrap().unwrap()), HostTrust::Verified);
+}
+
+/// A host that is known has moved, and announces the machine of another one.
+#[tokio::test(start_paused = true)]
+async fn known_host_keeps_its_new_labels_and_takes_none() {
+    let (mut host, connector) = ScriptedHost::encrypted(1, Entry::Code).await;
+    let installation = installation();
+    installation.pin(key(1), &labels("Friday jam", "stage", "10.0.0.1:9999")).unwrap();
+    installation.pin(key(2), &labels("Monday jam", "cellar", "10.0.0.2:9999")).unwrap();
+    let key_at = |address: &str| {
+        let address = address.to_owned();
+        installation.pinned_under(&HostLabels { address, ..HostLabels::default() })
+    };
+    for address in ["127.0.0.1:9999", "192.168.1.20:9999"] {
+        let machine = Some("cellar".to_owned());
+        let joining = join(&connector.at(address), JoinOptions { machine, ..ana(&installation) });
+        let (_client, _) = host.welcome().await;
+        drop(joining.await.unwrap().unwrap());
+    }
+    let moved = "192.168.1.20:9999";
+    assert_eq!(key_at(moved), Some((key(1), moved.into())));
+    assert_eq!(key_at("127.0.0.1:9999"), None, "others are there, too");
+    let cellar = labels("other", "cellar", "other:1");
+    assert_eq!(installation.pinned_under(&cellar), Some((key(2), "cellar".into())));
+}
+
+#[tokio::test(start_paused = true)]
+async fn prompt_that_was_not_needed_is_dropped() {
+    let (mut host, connector) = ScriptedHost::encrypted(1, Entry::Open).await;
+    let (prompt, shown, _verdict) = prompt();
+    let options = JoinOptions { ask: Some(prompt), ..ana(&installation()) };
+    let joining = join(&connector, options);
+    let (_client, _) = host.welcome().await;
+    let _ana = joining.await.unwrap().unwrap();
+    assert!(shown.await.is_err());
 }
 
 #[tokio::test(start_paused = true)]
@@ -230,7 +268,7 @@ async fn fake_host_gets_one_guess_for_each_code_that_is_typed() {
         host.channel = Some((PrivateKey::new([2; 32]), Entry::Code));
         let joining = join(&connector, with_code(&installation));
         let _client = admit_by_code(&mut host).await;
-        joining.await.unwrap().unwrap();
+        drop(joining.await.unwrap().unwrap());
     }
 }
 
@@ -256,12 +294,12 @@ async fn run_that_ends_before_the_mac_gives_nothing_away() {
     failure(joining).await;
     let joining = join(&connector, with_code(&installation));
     let _client = admit_by_code(&mut host).await;
-    joining.await.unwrap().unwrap();
+    drop(joining.await.unwrap().unwrap());
     // A right code is not spent either, if the host is forgotten.
     installation.forget_host(&key(1).to_string()).unwrap();
     let joining = join(&connector, with_code(&installation));
     let _client = admit_by_code(&mut host).await;
-    joining.await.unwrap().unwrap();
+    drop(joining.await.unwrap().unwrap());
 }
 
 #[tokio::test(start_paused = true)]
@@ -281,6 +319,19 @@ async fn known_host_that_asks_for_the_code_is_shown_it_once() {
         client.reply(&EntryReply::Error(asks.clone())).await;
     }
     assert_eq!(failure(joining).await, ConnectionError::Host(asks));
+}
+
+/// A host that does not believe its own machine.
+#[tokio::test(start_paused = true)]
+async fn local_host_that_wants_a_question_is_asked() {
+    let (mut host, lan) = ScriptedHost::encrypted(1, Entry::Ask).await;
+    let (prompt, _shown, _verdict) = prompt();
+    let asking = JoinOptions { ask: Some(prompt), ..ana(&installation()) };
+    let _joining = join(&lan.at("127.0.0.1:9999"), asking);
+    let (mut client, _) = host.accept().await;
+    client.reply(&EntryReply::Error(not_admitted(EntryRefusal::CodeOrQuestion))).await;
+    let request = shown(&mut host).await.request().await;
+    assert!(matches!(request, Some(EntryRequest::Ask { .. })), "{request:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -343,7 +394,7 @@ async fn code_replaces_the_key_under_its_labels() {
     let options = JoinOptions { machine: Some("stage".into()), ..with_code(&installation) };
     let joining = join(&connector, options);
     let _client = admit_by_code(&mut host).await;
-    joining.await.unwrap().unwrap();
+    drop(joining.await.unwrap().unwrap());
     assert!(installation.is_pinned(key(2)) && !installation.is_pinned(key(1)));
 }
 
@@ -435,7 +486,7 @@ async fn admitted_client_says_nothing_until_the_words_are_accepted() {
     assert!(early.is_err(), "{early:?}");
     verdict.send(true).unwrap();
     greet(&mut host, &mut client).await;
-    joining.await.unwrap().unwrap();
+    drop(joining.await.unwrap().unwrap());
 }
 
 #[tokio::test(start_paused = true)]

@@ -8,11 +8,12 @@ use imbolc_net::{
     installation::Installation,
     model::InstrumentId,
     protocol::{
-        ClientId, EntryRefusal, Hello, ProtocolError, Role, ServerMessage,
+        ClientId, ClientMessage, EntryRefusal, Hello, ProtocolError, Role, ServerMessage,
         entry::{EntryReply, EntryRequest},
     },
     security::{Element, Entry, Initiator, WordsNonce},
     server::{HostDispatcher, HostOptions},
+    studio::Studio,
     sync::session::SessionConfig,
 };
 use serde_json::json;
@@ -340,6 +341,17 @@ async fn removed_key_is_refused_until_it_is_admitted_by_name() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn removed_plain_client_knows_no_code_either() {
+    let (host, lan) = host_with(AdmissionPolicy::Code);
+    let mut ana = lan.connect([127, 0, 0, 1]);
+    ana.write_all(&frame_of(&crate::harness::hello("Ana"))).await.unwrap();
+    eventually("she is in", || host.state().roster.participants.len() == 2).await;
+    let before = code(&host);
+    host.administer(HostCommand::Remove { client: ClientId(1) }).unwrap();
+    assert_ne!(code(&host), before);
+}
+
+#[tokio::test(start_paused = true)]
 async fn removal_ends_every_other_connection_of_the_key() {
     let (host, lan) = host_with(AdmissionPolicy::Ask);
     let mut member = Visitor::connect(&lan, 1).await;
@@ -359,6 +371,35 @@ async fn removal_ends_every_other_connection_of_the_key() {
         assert_eq!(other.receive().await, None);
     }
     assert!(host.admission().unwrap().requests.is_empty());
+}
+
+/// One that is away has its own.
+#[tokio::test(start_paused = true)]
+async fn place_is_kept_for_a_known_key_that_has_none() {
+    for is_away in [true, false] {
+        let session = SessionConfig { max_participants: 4, ..SessionConfig::default() };
+        let admission = AdmissionPolicy::Open;
+        let options = HostOptions { admission, session, ..HostOptions::default() };
+        let (host, lan) = host_on_a_lan(options);
+        let mut ana = Visitor::connect(&lan, 1).await;
+        ana.prove_code(&code(&host)).await;
+        ana.join("Ana").await;
+        if !is_away {
+            ana.send(&ClientMessage::<Studio>::Goodbye).await;
+            eventually("she has left", || host.state().roster.participants.len() == 1).await;
+        }
+        drop(ana);
+        Visitor::connect(&lan, 2).await.join("Ben").await;
+        let mut cid = Visitor::connect(&lan, 3).await;
+        cid.join("Cid").await;
+        if !is_away {
+            let mut dan = Visitor::connect(&lan, 4).await;
+            dan.send(&hello_of("Dan")).await;
+            let full = ProtocolError::SessionFull { limit: 4 };
+            assert_eq!(dan.receive().await, Some(ServerMessage::Error(full)));
+            assert_eq!(Visitor::connect(&lan, 1).await.join("Ana").await, "Ana");
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

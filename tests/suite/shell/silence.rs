@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use imbolc_net::{
-    Dispatcher,
+    Dispatcher, Event,
     client::{ClientConfig, JoinOptions},
     dispatcher::{ConnectionError, Status},
     installation::{PlaceFile, SavedPlace},
     protocol::{ClientMessage, InstanceId, ServerMessage, SessionId, SessionToken},
+    security::{Entry, channel::CHUNK},
     studio::Metering,
     util::quantity::Ticks,
 };
@@ -20,7 +21,10 @@ use super::{
     Remote, SECOND, options,
     scripted_host::{Accepted, ScriptedHost, frame},
 };
-use crate::harness::{BASS, cutoff};
+use crate::{
+    conformance::eventually,
+    harness::{BASS, cutoff},
+};
 
 const PIPE: usize = 64 * 1024;
 
@@ -70,6 +74,30 @@ async fn full_state_of_a_resume_takes_as_long_as_bytes_arrive() {
     let expected = (begun.elapsed().as_secs() / 2) as usize;
     assert!(pings + 1 >= expected, "{pings} of {expected}");
     std::fs::remove_dir_all(directory).unwrap();
+}
+
+/// A message of the channel is handed out only as a whole.
+#[tokio::test(start_paused = true)]
+async fn long_message_of_the_channel_passes_a_slow_link() {
+    let (mut host, connector) = ScriptedHost::encrypted(1, Entry::Open).await;
+    let joining = tokio::spawn(Remote::join(connector, options("Ana", &[])));
+    let (mut accepted, _) = host.welcome().await;
+    let ana = joining.await.unwrap().unwrap();
+    let mut events = ana.events();
+    let payload = format!("{:60000}", r#"{"Pong":{"nonce":0}}"#);
+    let long = [&60_000_u32.to_be_bytes()[..], payload.as_bytes()].concat();
+    let mut sealed = Vec::new();
+    let sealer = &mut accepted.channel.as_mut().unwrap().sealer;
+    sealer.set_chunk(CHUNK);
+    sealer.seal(&long, &mut sealed).unwrap();
+    trickle(&mut accepted, &sealed, 4 * SECOND).await;
+    eventually("it is measured", || {
+        matches!(ana.status(), Status::Connected { round_trip: Some(_), .. })
+    })
+    .await;
+    while let Some(event) = events.try_next() {
+        assert!(!matches!(event, Event::Status(_)), "{event:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

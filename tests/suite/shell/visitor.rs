@@ -82,7 +82,7 @@ pub fn key(seed: u8) -> PrivateKey {
     PrivateKey::new([seed; 32])
 }
 
-/// Sends a message of the handshake.
+/// The next message of the handshake.
 pub async fn read_message(stream: &mut DuplexStream) -> Option<Vec<u8>> {
     let length = stream.read_u16().await.ok()?;
     let mut message = vec![0; usize::from(length)];

@@ -3,7 +3,7 @@
 //! It draws a view and decides nothing: no key and no event arrives here.
 
 use imbolc_net::{
-    admission::{AdmissionPolicy, AdmissionStatus},
+    admission::{AdmissionPolicy, AdmissionStatus, CodePause},
     dispatcher::{ConnectionError, HostTrust, Status},
     protocol::PrivilegeLevel,
     studio::{Layer, SessionState, SoundEngine},
@@ -272,13 +272,14 @@ fn status_text(status: &Status, join_address: Option<&str>) -> (String, Style) {
 fn admission_marks(admission: &AdmissionStatus, line: &mut Line<'_>) {
     match admission.policy {
         AdmissionPolicy::Open => line.push_span(Span::styled(", open", theme::WARNING)),
-        _ if admission.paused.is_some() => {
-            let paused = format!(", code {} paused", admission.code.shown());
-            line.push_span(Span::styled(paused, theme::ERROR));
-        }
         _ => {
-            let code = format!(", code {}", admission.code.shown());
-            line.push_span(Span::styled(code, theme::GOOD));
+            let (paused, style) = match admission.paused {
+                Some(CodePause::Everybody) => (" paused", theme::ERROR),
+                Some(CodePause::Addresses(_)) => (" paused for some", theme::ERROR),
+                None => ("", theme::GOOD),
+            };
+            let code = format!(", code {}{paused}", admission.code.shown());
+            line.push_span(Span::styled(code, style));
         }
     }
     match admission.requests.len() {

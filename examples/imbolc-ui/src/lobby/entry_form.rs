@@ -20,7 +20,7 @@ pub(super) type ShownWords = (Words, oneshot::Sender<bool>);
 #[derive(Debug)]
 pub(super) struct EntryForm {
     pub(super) session: FoundSession,
-    need: EntryNeed,
+    pub(super) need: EntryNeed,
     typed: String,
     error: Option<&'static str>,
 }

@@ -182,7 +182,7 @@ impl PeoplePane {
             let mut of_row = match row {
                 Row::Request(id) => {
                     let lines = request(*id).map(|request| requests::lines_of(request, width));
-                    lines.map(Vec::from).unwrap_or_default()
+                    lines.unwrap_or_default()
                 }
                 Row::Participant(id) => {
                     let person = Person::new(*id, view);
@@ -233,12 +233,10 @@ fn decision_about(client: ClientId, key: KeyCode, view: &View) -> Option<Intent>
 
 /// Draws the code, with what to do with it.
 fn draw_code(admission: &AdmissionStatus, area: Rect, buffer: &mut Buffer) {
+    let code = host_words::code_line(admission);
     let (text, style) = match &admission.paused {
-        Some(pause) => {
-            let pause = host_words::pause_text(pause);
-            (format!("the code is {pause}: :code makes a new one"), theme::ERROR)
-        }
-        None => (host_words::code_line(admission), theme::GOOD),
+        Some(_) => (format!("{code}: :code makes a new one"), theme::ERROR),
+        None => (code, theme::GOOD),
     };
     Line::styled(fitted(&text, area.width.into()), style).render(area, buffer);
 }

@@ -89,7 +89,11 @@ fn new_code_is_told_with_its_reason() {
     let screen = stage.screen();
     assert!(screen.contains("the code is paused for 192.168.1.7, after 5 wrong ones"), "{screen}");
     assert!(screen.contains(":code makes a new one"), "{screen}");
-    assert!(screen.lines().last().expect("a line").contains("code 123-456 paused"), "{screen}");
+    let status = screen.lines().last().expect("a line");
+    assert!(status.contains("code 123-456 paused for some"), "{screen}");
+    // Others can still show it.
+    let pane = "│code 123-456, paused for 192.168.1.7, after 5 wrong ones";
+    assert!(stage.show(Pane::People).screen().contains(pane), "{}", stage.screen());
     stage.press(":code<enter>");
     assert_eq!(stage.administered(), [HostCommand::NewCode]);
     stage.edit_admission(|admission| {
@@ -112,6 +116,10 @@ async fn question_shows_words_and_the_claimed_name() {
     let screen = stage.screen();
     assert!(screen.contains("192.168.1.7 asks to join as “ana” (taken)"), "{screen}");
     insta::assert_snapshot!("asked", screen);
+    // Where there is less room, the keys have a line of their own.
+    stage.resize(60, 16);
+    let narrow = stage.screen();
+    assert!(narrow.contains("y in  Y for good  n no"), "{narrow}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -114,13 +114,22 @@ async fn visit(
     keys: &[KeyCode],
     join: impl AsyncFn(FoundSession, EntryProof) -> Result<u8, JoinFailure>,
 ) -> (Option<Result<Option<u8>, String>>, String) {
+    visit_at(90, keys, join).await
+}
+
+/// The same, on a screen of `width` columns.
+async fn visit_at(
+    width: u16,
+    keys: &[KeyCode],
+    join: impl AsyncFn(FoundSession, EntryProof) -> Result<u8, JoinFailure>,
+) -> (Option<Result<Option<u8>, String>>, String) {
     let mut found = Some(DiscoveryEvent::Found(session("Friday", 20)));
     let (sender, mut inputs) = mpsc::channel(8);
     let next = async || match found.take() {
         Some(sighting) => Some((sighting, false)),
         None => pending().await,
     };
-    let mut terminal = Terminal::new(TestBackend::new(90, 16)).expect("in memory");
+    let mut terminal = Terminal::new(TestBackend::new(width, 16)).expect("in memory");
     let chosen = {
         let answers = |_| std::future::ready(true);
         let choosing = lobby::choose(next, |_| false, answers, join, &mut terminal, &mut inputs);
@@ -316,6 +325,29 @@ async fn lobby_asks_for_the_code_until_it_is_right() {
     let (chosen, _) = visit(&keys, join).await;
     assert_eq!(chosen, Some(Ok(Some(7))));
     assert_eq!(shown.borrow().len(), 3, "each code that is typed is shown once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn person_can_be_asked_after_a_wrong_code() {
+    let join = async |_: FoundSession, proof: EntryProof| match proof {
+        EntryProof { ask: Some(_), .. } => Ok(7),
+        EntryProof { code: None, .. } => Err(refusal(EntryRefusal::CodeOrQuestion)),
+        EntryProof { code: Some(_), .. } => Err(refusal(EntryRefusal::WrongCode)),
+    };
+    let typed = "111111".chars().map(KeyCode::Char);
+    let enter = || [KeyCode::Enter].into_iter();
+    let keys: Vec<_> = enter().chain(typed).chain(enter()).chain(enter()).collect();
+    let (chosen, screen) = visit(&keys, join).await;
+    assert_eq!(chosen, Some(Ok(Some(7))), "{screen}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn narrow_lobby_shows_the_question_whole() {
+    let join = async |_: FoundSession, _: EntryProof| Err(refusal(EntryRefusal::CodeOrQuestion));
+    let (_, screen) = visit_at(60, &[KeyCode::Enter, KeyCode::Char('1')], join).await;
+    for part in ["the host asks for its code, or can be asked", "code: 1_", "person there"] {
+        assert!(screen.contains(part), "{part}: {screen}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -53,14 +53,15 @@ impl ShownRequest {
     }
 }
 
-/// The lines of a request: who says to be there, and the words to compare.
-pub(super) fn lines_of(request: &JoinRequest, width: usize) -> [Line<'static>; 2] {
+/// The lines of a request: who says to be there, the words to compare, and the keys.
+pub(super) fn lines_of(request: &JoinRequest, width: usize) -> Vec<Line<'static>> {
     let who = fitted(&format!("? {}", host_words::request_line(request)), width);
-    let words = request.words.join(" ");
-    let keys = "  y in  Y for good  n no";
-    let mut second = Line::from(Span::raw(format!("  {words}")));
-    if second.width() + keys.len() <= width {
-        second.push_span(Span::styled(keys, theme::DIM));
+    let words = Span::raw(format!("  {}", request.words.join(" ")));
+    let keys = Span::styled("  y in  Y for good  n no", theme::DIM);
+    let who = Line::styled(who, theme::WARNING);
+    if words.width() + keys.width() <= width {
+        vec![who, Line::from(vec![words, keys])]
+    } else {
+        vec![who, words.into(), keys.into()]
     }
-    [Line::styled(who, theme::WARNING), second]
 }
