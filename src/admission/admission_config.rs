@@ -65,11 +65,11 @@ pub const DECLINED: Duration = Duration::from_secs(60);
 pub const MAX_RUNS: usize = 32;
 /// How long a run of the code may take.
 pub const RUN_TIMEOUT: Duration = Duration::from_secs(60);
-/// Wrong guesses of the code. Then codes are paused for everybody.
+/// Wrong guesses of the code. Then codes are paused for all addresses.
 pub const MAX_GUESSES: usize = 30;
 /// The same for one address.
 pub const MAX_GUESSES_OF_ADDRESS: usize = 5;
-/// Places of a session that are kept for known keys that are not present.
+/// Places of a session that are kept for known keys that have none.
 pub const KEPT_PLACES: u32 = 8;
 /// Keys that are remembered: known, admitted for a session, removed, or met.
 pub const MAX_KEYS: usize = 1024;

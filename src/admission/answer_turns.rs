@@ -1,4 +1,5 @@
-//! When the first message of a channel may be answered: answering costs arithmetic.
+//! Limits the rate of answers to the first message of a channel, because each costs
+//! computation.
 
 use std::{
     collections::{BTreeMap, VecDeque},

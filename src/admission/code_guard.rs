@@ -47,10 +47,10 @@ impl CodeGuard {
         if of_address || self.is_paused() { Err(EntryRefusal::CodesPaused) } else { Ok(()) }
     }
 
-    /// Looks at a proof for the code of `generation`, and counts it if it is wrong.
+    /// Verifies a proof for the code of `generation`, and counts it if it is wrong.
     ///
     /// # Errors
-    /// If it is wrong, or not looked at because that code was replaced or is paused.
+    /// If it is wrong, or not verified because that code was replaced or is paused.
     pub(super) fn verify(
         &mut self,
         address: PeerAddress,

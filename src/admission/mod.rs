@@ -273,13 +273,13 @@ impl AdmissionControl {
         Ok(())
     }
 
-    /// The client's MAC has arrived. `is_right` looks at it; it is not called if the code
+    /// The client's MAC has arrived. `is_right` verifies it; it is not called if the code
     /// was replaced or is paused since the run began. If the MAC is right, the key is
     /// known from now on.
     ///
     /// # Errors
-    /// If it is wrong, which is counted by then, or was not looked at. Then the
-    /// connection ends.
+    /// If it is wrong, which has been counted, or was not verified. Then the connection
+    /// ends.
     pub fn code_proof(
         &mut self,
         now: Timestamp,

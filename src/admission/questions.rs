@@ -173,7 +173,7 @@ impl AdmissionControl {
     ) -> Result<Option<PublicKey>, DecisionError> {
         let name = cleaned(name, limits::NAME as usize);
         if name.is_empty() {
-            return Err(DecisionError::NobodyOfThatName);
+            return Err(DecisionError::UnknownName);
         }
         let is_alike = |request: &&JoinRequest| {
             request.name.as_ref().is_some_and(|other| look_alike(other, &name))
@@ -183,7 +183,7 @@ impl AdmissionControl {
         let removed = self.keys.removed().filter(|(_, other)| look_alike(other, &name));
         let removed: Vec<_> = removed.map(|(key, _)| key).collect();
         match (&*requests, &*removed) {
-            ([], []) => Err(DecisionError::NobodyOfThatName),
+            ([], []) => Err(DecisionError::UnknownName),
             (&[id], []) => self.decide(now, id, Verdict::Once).map(|()| None),
             ([], &[key]) => {
                 self.keys.restore(key);
@@ -191,7 +191,7 @@ impl AdmissionControl {
                 self.is_known_changed |= self.keys.is_known(key);
                 Ok(Some(key))
             }
-            _ => Err(DecisionError::SeveralOfThatName),
+            _ => Err(DecisionError::AmbiguousName),
         }
     }
 

@@ -57,8 +57,7 @@ impl<'a, M: Model, R: Reader, W: Writer> ServerEntry<'a, M, R, W> {
         Self { inner, guard, reader, writer, is_mid_handshake: false }
     }
 
-    /// Lets the client show what it has, and reads its `Hello`, which the control has not
-    /// seen yet. Dropping the future leaves the writer between two frames, unless
+    /// Runs the entry up to the client's `Hello`, which the control has not seen yet. Dropping the future leaves the writer between two frames, unless
     /// [`is_mid_handshake`](Self::is_mid_handshake).
     ///
     /// # Errors

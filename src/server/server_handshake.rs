@@ -1,5 +1,5 @@
-//! The answer to a `Hello`: asks the admission, then the authority, and writes what they
-//! say. Knows nothing of what comes before and after.
+//! The answer to a `Hello`: asks the admission, then the authority, and writes their
+//! answer. Knows nothing of the entry and of what follows.
 
 use std::{
     io,

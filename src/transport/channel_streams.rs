@@ -19,7 +19,7 @@ use crate::security::{
     channel::{CHUNK, EARLY_CHUNK, TAG},
 };
 
-/// The length of the length of a message.
+/// The size of the length before a message, in bytes.
 const PREFIX: usize = 2;
 
 /// The smallest room for a read, in bytes. 4 KiB: dozens of edits.
