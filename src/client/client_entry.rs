@@ -96,7 +96,7 @@ struct EntryStream<'a, R, W> {
 }
 
 impl ClientEntry {
-    /// Takes from `options` what it is about. `address` is the label of the host; with
+    /// Takes what concerns the entry from `options`. `address` is the label of the host; with
     /// `None` it is the address of the peer.
     ///
     /// # Errors
@@ -257,7 +257,7 @@ impl ClientEntry {
         }
     }
 
-    /// Shows that the client has the code, and has the host show it.
+    /// Proves to the host that the client has the code, then verifies the host's proof.
     async fn run_code<R: Reader, W: Writer>(
         &mut self,
         stream: &mut EntryStream<'_, R, W>,
@@ -408,7 +408,7 @@ impl<R: Reader, W: Writer> EntryStream<'_, R, W> {
     }
 }
 
-/// The end of a message of the handshake that does not come.
+/// The error of a handshake message that does not arrive.
 fn ended(error: io::Error) -> ConnectionError {
     match error.kind() {
         io::ErrorKind::UnexpectedEof => ConnectionError::Closed,

@@ -161,7 +161,7 @@ pub trait Dispatcher<M: Model = Studio>: Send + Sync {
     /// As [`release_ownership`](Self::release_ownership).
     fn release_privilege(&self) -> Result<(), DispatchError>;
 
-    /// Does what only the host may do. The roster or [`admission`](Self::admission) shows
+    /// Performs a command that only the host may give. The roster or [`admission`](Self::admission) shows
     /// the result.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 //! What one user keeps on one machine: the key that identifies the installation, the
-//! keys of others that it knows, and the places of its clients.
+//! keys of others that it knows, and the places of its clients; in memory also the codes
+//! that a host was shown in vain.
 //!
 //! It stores and finds. Admission and trust are decided elsewhere.
 //! docs/security.md lists the files.
@@ -60,7 +61,7 @@ struct Inner {
     spent: Mutex<VecDeque<(JoinCode, PublicKey)>>,
 }
 
-/// How many codes are known to be spent.
+/// How many spent codes are remembered.
 const MAX_SPENT: usize = 1024;
 
 impl Installation {
@@ -160,7 +161,7 @@ impl Installation {
     }
 
     /// Keeps the verified key of `host`. Other keys of the same machine are forgotten;
-    /// another key of the same session or address is no longer known by that. Of more than
+    /// another key of the same session or address loses this label. Of more than
     /// 1,024 hosts, those that were seen longest ago are forgotten. Blocks.
     ///
     /// # Errors
