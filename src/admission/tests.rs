@@ -390,7 +390,7 @@ fn name_of_a_question_is_clean_and_marked_if_taken() {
     let taken: Vec<_> = requests.iter().map(|request| request.is_name_taken).collect();
     assert_eq!(taken, [true, false, false, true, false]);
     let blank = rig.control.admit_by_name(rig.now, " ");
-    assert_eq!(blank, Err(DecisionError::NobodyOfThatName));
+    assert_eq!(blank, Err(DecisionError::UnknownName));
     rig.control.decide(rig.now, asked[1], Verdict::ForGood).unwrap();
     rig.ask(lan(20), public_key(20), "🏃♀");
     let requests = rig.control.status().requests;
@@ -445,8 +445,8 @@ fn admitting_by_name_needs_one_of_that_name() {
     let (ana, ben) = (rig.ask(lan(1), public_key(1), "Ana"), rig.ask(lan(2), public_key(2), "Ben"));
     rig.ask(lan(3), public_key(3), "Be\u{200d}n");
     let mut admit = |name| rig.control.admit_by_name(rig.now, name);
-    assert_eq!(admit("Cid"), Err(DecisionError::NobodyOfThatName));
-    assert_eq!(admit("Ben"), Err(DecisionError::SeveralOfThatName));
+    assert_eq!(admit("Cid"), Err(DecisionError::UnknownName));
+    assert_eq!(admit("Ben"), Err(DecisionError::AmbiguousName));
     assert_eq!(admit("Ana"), Ok(None));
     assert!(rig.hello(ana).is_ok());
     assert_eq!(rig.hello(ben), Err(EntryRefusal::OutOfTurn));

@@ -125,7 +125,7 @@ fn only_the_user_can_read_the_files() {
     assert_eq!(again.public(), installation.public());
     assert_eq!(mode(&state.join("identity.key")), 0o600);
     let notice = again.notice().unwrap();
-    assert!(notice.starts_with("others could read "), "{notice}");
+    assert!(notice.starts_with("other users could read "), "{notice}");
     assert_eq!(opened(&state).notice(), None);
 }
 

@@ -100,9 +100,9 @@ pub(super) async fn linger_close<R: Reader>(reader: R) {
     let _ = timeout(CLOSE_TIMEOUT, tokio::io::copy(&mut rest, &mut sink)).await;
 }
 
-/// The end of a connection that failed to read a frame of at most `limit` bytes. What does
-/// not open in the channel is not the client's fault, and ends no client for good: whoever
-/// is in the network can send it.
+/// The end of a connection that failed to read a frame of at most `limit` bytes. A
+/// message that does not open in the channel is not the client's fault, and ends no client
+/// for good: any attacker in the network can send it.
 pub(super) fn read_failure(error: &io::Error, limit: usize) -> ConnectionEnd {
     let is_tampered = error.get_ref().is_some_and(<dyn Error + Send + Sync>::is::<ChannelError>);
     if error.kind() == io::ErrorKind::InvalidData && !is_tampered {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::{
-    AdmissionConfig, AdmissionOutput, AdmissionPolicy, IpAddr, MILLISECOND, Rig, SECOND,
+    AdmissionConfig, AdmissionOutput, AdmissionPolicy, Duration, IpAddr, MILLISECOND, Rig, SECOND,
     StrangerId, Timestamp, Verdict, WORDS, known, lan, public_key,
 };
 use crate::protocol::EntryRefusal;
@@ -14,7 +14,7 @@ fn far(number: u16) -> Option<IpAddr> {
     Some([10, 0, high, low].into())
 }
 
-/// Who holds an unfinished handshake, and may still enter.
+/// The strangers with an unfinished handshake that may still enter.
 fn is_open(rig: &Rig, id: StrangerId) -> bool {
     rig.control.frame_limit(id) > 0
 }
