@@ -19,9 +19,7 @@ use super::{
 use crate::{
     admission::Admitted,
     model::Model,
-    protocol::{
-        Hello, Reconnected, ServerMessage, SessionToken, Welcome, framing::Format,
-    },
+    protocol::{Hello, Reconnected, ServerMessage, SessionToken, Welcome, framing::Format},
     sync::session::{Admission, ConnectionId, Credentials, Rejected},
     transport::{ChannelWriter, Writer},
 };
