@@ -46,7 +46,7 @@ pub enum Verdict {
     Once,
     /// It may join this session and later ones.
     ForGood,
-    /// It may not.
+    /// It may not, nor ask again for 60 s.
     No,
 }
 

@@ -142,8 +142,9 @@ impl AdmissionControl {
             (Stage::Accepted, _) => PLAIN_STRANGER_FRAME,
             (Stage::Entering, Some(key)) if self.is_admitted(*address, *key) => limits::HELLO_FRAME,
             (Stage::Admitted { .. }, _) => limits::HELLO_FRAME,
-            (Stage::Entering | Stage::Proving(_), _) => STRANGER_FRAME,
-            (Stage::Asking | Stage::Waiting(_), _) => STRANGER_FRAME,
+            (Stage::Entering | Stage::Proving(_) | Stage::Asking | Stage::Waiting(_), _) => {
+                STRANGER_FRAME
+            }
             _ => 0,
         }
     }

@@ -76,8 +76,8 @@ pub(super) struct ClientEntry {
     must_prove: bool,
     /// The host, once it was believed. There is no other for this dispatcher.
     host: Option<(PublicKey, HostTrust)>,
-    /// Whether it was believed because its key is known, at an address of another machine.
-    is_known: bool,
+    /// Its key, if this was known before, and the host is not on this machine.
+    met_again: Option<PublicKey>,
     keeping: Option<JoinHandle<()>>,
 }
 
@@ -124,7 +124,7 @@ impl ClientEntry {
             ask: options.ask.take(),
             must_prove: false,
             host: None,
-            is_known: false,
+            met_again: None,
             keeping: None,
         })
     }
@@ -155,7 +155,7 @@ impl ClientEntry {
     /// Returns when the key of the host is kept.
     pub(super) async fn admitted(&mut self) {
         (self.code, self.ask) = (None, None);
-        if let Some((host, _)) = self.host.filter(|_| self.is_known && self.keeping.is_none()) {
+        if let Some(host) = self.met_again.filter(|_| self.keeping.is_none()) {
             self.keep(host, Installation::refresh);
         }
         if let Some(keeping) = self.keeping.take() {
@@ -228,7 +228,7 @@ impl ClientEntry {
             None => self.installation.is_pinned(host).then_some(HostTrust::Verified),
         };
         let is_local = peer.is_some_and(|peer| peer.ip().to_canonical().is_loopback());
-        self.is_known = known == Some(HostTrust::Verified) && !is_local;
+        self.met_again = known.filter(|_| !is_local).map(|_| host);
         let must_prove = std::mem::take(&mut self.must_prove);
         if let Some(trust) = known.filter(|_| !must_prove) {
             return Ok(Approach::Hello(trust));

@@ -122,13 +122,13 @@ fn open_arrived<R: Reader>(
         reader.arrived.advance(PREFIX);
         let message = reader.arrived.split_to(length);
         if fits {
-            let opened =
+            let read =
                 opener.open(&message, room.initialize_unfilled_to(plain)).map_err(invalid)?;
-            room.advance(opened);
+            room.advance(read);
         } else {
-            let mut opened = vec![0; plain];
-            opener.open(&message, &mut opened).map_err(invalid)?;
-            reader.opened = opened.into();
+            let mut whole = vec![0; plain];
+            opener.open(&message, &mut whole).map_err(invalid)?;
+            reader.opened = whole.into();
             hand_out(&mut reader.opened, room);
             break;
         }

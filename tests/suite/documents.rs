@@ -12,13 +12,14 @@ use imbolc_net::{
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
-const DOCUMENTS: [&str; 7] = [
+const DOCUMENTS: [&str; 8] = [
     "README.md",
     "ARCHITECTURE.md",
     "docs/decisions.md",
     "docs/extending.md",
     "docs/protocol.md",
     "docs/reliability.md",
+    "docs/security.md",
     "docs/studio.md",
 ];
 
@@ -97,6 +98,37 @@ fn first_documents_stay_short() {
     for (name, limit) in [("README.md", 250), ("ARCHITECTURE.md", 450)] {
         let lines = document(name).lines().count();
         assert!(lines < limit, "{name} has {lines} lines");
+    }
+}
+
+/// Every source below `folder`.
+fn sources(folder: PathBuf) -> String {
+    let mut text = String::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            text += &sources(path);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            text += &fs::read_to_string(path).unwrap();
+        }
+    }
+    text
+}
+
+#[test]
+fn tests_of_the_promises_exist() {
+    let text = document("docs/security.md");
+    let (_, table) = text.split_once("## What notices").unwrap();
+    let (table, _) = table.split_once("\n## ").unwrap();
+    let sources = ["src", "tests", "crates"].map(|folder| sources(root().join(folder))).concat();
+    let rows = table.lines().filter(|line| line.starts_with("| ")).skip(1);
+    for row in rows {
+        let tests = row.split('|').nth(2).unwrap();
+        let names: Vec<_> = tests.split('`').skip(1).step_by(2).collect();
+        assert!(!names.is_empty(), "{row}");
+        for name in names {
+            assert!(sources.contains(&format!("fn {name}()")), "{name}");
+        }
     }
 }
 

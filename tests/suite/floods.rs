@@ -238,7 +238,8 @@ fn frames(messages: &[Value]) -> Vec<u8> {
 fn be_flooded(host: &str) {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    let options = JoinOptions { name: "Ana".into(), own: vec![BASS], ..JoinOptions::default() };
+    let (name, own, plain) = ("Ana".into(), vec![BASS], true);
+    let options = JoinOptions { name, own, plain, ..JoinOptions::default() };
     let client: RemoteDispatcher<Studio> =
         runtime.block_on(RemoteDispatcher::connect(host, options)).unwrap();
     let (_never_read, mut events) = (client.events(), client.events());

@@ -209,7 +209,7 @@ impl<M: Model> Session<M> {
                 rejections: VecDeque::new(),
                 history: VecDeque::new(),
                 noticed: link.noticed,
-                has_token: credentials.key.is_some(),
+                has_spoken: false,
                 catch_up: CATCH_UP,
                 asked: None,
                 link_state: LinkState::Connected(Box::new(link)),
@@ -258,7 +258,7 @@ impl<M: Model> Session<M> {
         let mut rejected = Vec::new();
         let mut history = Vec::new();
         if let Some(member) = self.members.get_mut(&client) {
-            member.has_token = true;
+            member.has_spoken = true;
             member.catch_up = CATCH_UP;
             member.connection = connection;
             member.attempt = member.attempt.max(hello.attempt);

@@ -258,7 +258,9 @@ impl World<'_> {
         // refused, or if it could not be predicted.
         let replaced = client.log.pending.values().any(replaces)
             || mirror.confirmed().seq < client.log.replaced;
-        let now = now.filter(|_| !replaced);
+        // The host may take it while it is turned.
+        let is_owner = mirror.predicted().roster.owns(mirror.client(), own(index));
+        let now = now.filter(|_| !replaced && is_owner);
         let before = std::mem::replace(&mut client.log.shown, now);
         let holds = self.plan.participants[index].undoes
             || before.zip(now).is_none_or(|(before, now)| before <= now);
