@@ -323,11 +323,8 @@ async fn removed_key_is_refused_until_it_is_admitted_by_name() {
     host.administer(HostCommand::Remove { client: ClientId(1) }).unwrap();
     assert_ne!(code(&host), before, "she knew the old code");
     loop {
-        match eve.receive().await.expect("she is told") {
-            ServerMessage::Error(error) => {
-                break assert_eq!(error, ProtocolError::NotAdmitted(EntryRefusal::Removed));
-            }
-            _ => {}
+        if let ServerMessage::Error(error) = eve.receive().await.expect("she is told") {
+            break assert_eq!(error, ProtocolError::NotAdmitted(EntryRefusal::Removed));
         }
     }
     let mut eve = Visitor::connect(&lan, 1).await;
