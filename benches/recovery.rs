@@ -2,7 +2,7 @@
 //!
 //! `cargo bench --bench recovery [-- --quick]`
 //!
-//! - Time from a cut to the resumption over loopback TCP, for closed and for reset
+//! - Time from a cut to the encrypted resumption over loopback TCP, for closed and for reset
 //!   connections. Most of it is the backoff of 50 to 100 ms before the first attempt.
 //! - Bytes that the host sends to a client that resumes after 1, 10 and 50 s of edits,
 //!   compared with a full state. The time is virtual.

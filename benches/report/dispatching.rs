@@ -66,7 +66,8 @@ pub fn measure(bench: &mut Bench) {
     };
     let remote = DispatchCase {
         key: "remote",
-        what: "on a client over loopback TCP, predicted; one at a time, patches not paced".into(),
+        what: "on a client over loopback TCP in clear, predicted; one at a time, patches not paced"
+            .into(),
         batch: 1,
         contenders: DispatchStudios::joined,
     };
@@ -202,8 +203,12 @@ async fn joined(
     let options = HostOptions { session, ..HostOptions::default() };
     let engine = threaded(SilentEngine::default);
     let host = HostDispatcher::open("Host", state, engine, listener, options).unwrap();
-    let options =
-        JoinOptions { name: "Ana".into(), own: vec![instrument], ..JoinOptions::default() };
+    let options = JoinOptions {
+        name: "Ana".into(),
+        own: vec![instrument],
+        plain: true,
+        ..JoinOptions::default()
+    };
     let remote = RemoteDispatcher::connect(&address, options).await.unwrap();
     (host, remote)
 }

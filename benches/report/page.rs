@@ -50,14 +50,15 @@ pub fn line(row: &Row) -> String {
 }
 
 /// The figures that matter most to a user, and their rows.
-const OVERVIEW: [(&str, &[&str]); 12] = [
+const OVERVIEW: [(&str, &[&str]); 13] = [
     ("read a snapshot", &["read/idle"]),
     (
         "edit until your own snapshot shows it: local session, client",
         &["dispatch/local", "dispatch/remote"],
     ),
-    ("knob on one client until another shows it, one turn after another", &["knob/warm"]),
+    ("knob on one client until another shows it, in clear, one turn after another", &["knob/warm"]),
     ("the same after 40 ms of quiet", &["knob/quiet"]),
+    ("the same encrypted, one turn after another", &["net/knob-encrypted"]),
     ("patch of a knob on the wire: JSON, Postcard", &["bytes/knob-json", "bytes/knob-postcard"]),
     ("CPU time of the host per patch and client, 64 clients", &["fanout/64"]),
     ("join a session of 64 instruments", &["full/join-postcard"]),

@@ -36,8 +36,8 @@ pub struct EntryNeed {
     pub why: String,
     /// Whether the person at the host can be asked instead.
     pub may_ask: bool,
-    /// Whether another code has been shown in vain.
-    is_wrong: bool,
+    /// Whether the failure says already what to do where nobody can be asked.
+    is_explained: bool,
 }
 
 /// Why a session was not joined.
@@ -68,21 +68,24 @@ impl JoinFailure {
     /// The host at `address` was not joined for `reason`.
     #[must_use]
     pub fn at(address: &str, reason: &ConnectionError) -> Self {
-        let need = needed_after(reason);
-        let help = match reason {
-            ConnectionError::OtherHost { label, .. } => format!(
-                ": if that is right, join with --code, or forget the other: --forget-host '{label}'"
-            ),
+        let help = |how| match reason {
+            ConnectionError::OtherHost { label, .. } => {
+                format!(": if that is right, {how}, or forget the other: --forget-host '{label}'")
+            }
             _ => String::new(),
         };
+        let need = needed_after(reason)
+            .map(|need| EntryNeed { why: need.why + &help("type its code"), ..need });
+        let help = help("join with --code");
         Self { why: format!("cannot join {address}: {reason}{help}"), need }
     }
 }
 
 /// What a host that could not be joined for `reason` wants to see, if that helps.
 fn needed_after(reason: &ConnectionError) -> Option<EntryNeed> {
-    let (may_ask, is_wrong) = match reason {
+    let (may_ask, is_explained) = match reason {
         ConnectionError::UnknownHost { entry, .. } => (*entry == Entry::Ask, false),
+        ConnectionError::OtherHost { .. } => (false, true),
         ConnectionError::Host(ProtocolError::NotAdmitted(refusal)) => match refusal {
             EntryRefusal::CodeNeeded => (false, false),
             EntryRefusal::CodeOrQuestion => (true, false),
@@ -91,7 +94,7 @@ fn needed_after(reason: &ConnectionError) -> Option<EntryNeed> {
         },
         _ => return None,
     };
-    Some(EntryNeed { why: reason.to_string(), may_ask, is_wrong })
+    Some(EntryNeed { why: reason.to_string(), may_ask, is_explained })
 }
 
 /// Joins by `join`, first with `code`. What the host wants to see then is asked for at the
@@ -114,7 +117,7 @@ pub async fn join_asking<T>(
                 may_ask |= need.may_ask;
                 typed_proof(&need.why, may_ask).await?
             }
-            Err(JoinFailure { why, need: Some(EntryNeed { is_wrong: false, .. }) }) => {
+            Err(JoinFailure { why, need: Some(EntryNeed { is_explained: false, .. }) }) => {
                 return Err(format!("{why}: give it with --code 123-456"));
             }
             Err(JoinFailure { why, .. }) => return Err(why),
@@ -149,7 +152,7 @@ fn show_words(words: Words) -> oneshot::Receiver<bool> {
         if same {
             say("waiting for somebody at the host…");
         }
-        // If nobody waits any more, the host has answered.
+        // If the receiver is gone, the host has answered.
         let _ = sender.send(same);
     });
     receiver

@@ -120,7 +120,7 @@ pub fn tamper(input: &[u8]) {
         let (reply, host) = host.reply(Entry::Ask).expect("random numbers");
         let (finish, client) = client
             .read_reply(&reply[2..])
-            .and_then(|answered| answered.finish())
+            .and_then(imbolc_net::security::channel::Answered::finish)
             .expect("the host has answered");
         (host, finish, client)
     };

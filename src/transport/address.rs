@@ -14,7 +14,7 @@ use tokio::net::lookup_host;
 use crate::protocol::DEFAULT_PORT;
 
 /// `address`, with [`DEFAULT_PORT`] appended if it has no port. An IPv6 address without
-/// brackets gets them. A link-local one may end in the interface of this machine, by its
+/// brackets gets them. A link-local address may end in the interface of this machine, by its
 /// name or number.
 ///
 /// ```
@@ -142,8 +142,8 @@ pub fn where_to_join(address: SocketAddr) -> Vec<SocketAddr> {
 
 /// The address on the network of a host that listens at every address of this
 /// machine: the one from which the machine would send. IPv4 is preferred, because it
-/// is easier to type. A machine without a route has the link-local addresses of its
-/// interfaces, without their names. Empty if `address` is specific already, or if there
+/// is easier to type. A machine without a route has the IPv4 addresses of its interfaces,
+/// or else the link-local ones, without the names of the interfaces. Empty if `address` is specific already, or if there
 /// is no network.
 #[must_use]
 pub fn seen_from_elsewhere(address: SocketAddr) -> Vec<SocketAddr> {
@@ -163,7 +163,13 @@ pub fn seen_from_elsewhere(address: SocketAddr) -> Vec<SocketAddr> {
         let all = link_local_addresses().into_iter().filter(|_| address.is_ipv6());
         all.map(|(_, ip)| ip.into()).collect()
     };
-    let there: Vec<IpAddr> = routed.unwrap_or_else(on_the_link);
+    let unrouted = || {
+        let all = if_addrs::get_if_addrs().unwrap_or_default().into_iter();
+        let up = all.filter(|interface| interface.is_oper_up() && !interface.is_loopback());
+        let by_ipv4: Vec<_> = up.map(|interface| interface.ip()).filter(IpAddr::is_ipv4).collect();
+        if by_ipv4.is_empty() { on_the_link() } else { by_ipv4 }
+    };
+    let there: Vec<IpAddr> = routed.unwrap_or_else(unrouted);
     there.into_iter().map(|ip| SocketAddr::new(ip, address.port())).collect()
 }
 

@@ -1,6 +1,6 @@
-//! Machines that have link-local addresses only, made of a network namespace: where a
-//! host says that it can be joined, and what a client may type. Skipped where the
-//! operating system does not allow to create namespaces.
+//! Machines without a default route, made of a network namespace: where a host says that
+//! it can be joined, and what a client may type. Skipped where the operating system does
+//! not allow to create namespaces.
 
 use std::{
     env,
@@ -90,6 +90,12 @@ async fn join_over_a_link() {
         let error = join(&typed).await.unwrap_err();
         assert!(error.ends_with(&expected), "{error} instead of {expected}");
     }
+
+    // An address that is easier to type is told instead, without a default route, too.
+    let mut add = Command::new("ip");
+    add.args(["address", "add", "10.78.0.1/24", "dev", "here"]);
+    assert!(add.status().unwrap().success());
+    assert_eq!(where_to_join(address), [([10, 78, 0, 1], port).into()]);
 }
 
 async fn join(typed: &str) -> Result<(), String> {

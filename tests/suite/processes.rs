@@ -497,12 +497,12 @@ fn guest_whose_place_is_gone_is_not_welcomed_back() {
     let state = StateDir::new("gone");
     let (_host, address) = Session::host("127.0.0.1:0");
     Session::join("ana", &address, "1", &state).kill();
-    // The host does not know this token, as after the resume window.
+    // The host does not know this instance, as after the resume window.
     let files = std::fs::read_dir(&state.0).unwrap().map(|file| file.unwrap().path());
     let path = files.into_iter().find(|path| path.extension() == Some("json".as_ref())).unwrap();
     let mut saved: serde_json::Value =
         serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
-    saved["token"] = "07".repeat(16).into();
+    saved["instance"] = "07".repeat(16).into();
     std::fs::write(&path, saved.to_string()).unwrap();
 
     let mut ana = Session::join("ana", &address, "2", &state);

@@ -146,15 +146,14 @@ impl App {
         if let Some(kept) = describe::kept_work(&state.model) {
             messages.push(Tone::Good, kept);
         }
-        let my_role = state.roster.participants.get(&me.client_id).map(|me| me.role);
         if own.is_none() && matches!(studio.status(), Status::Connected { .. }) {
-            messages.push(
-                Tone::Good,
-                match my_role {
-                    Some(Role::Viewer) => "you are a viewer: you see everything and change nothing",
-                    _ => "you own no instrument yet: c claims the selected one",
-                },
-            );
+            let my_role = state.roster.participants.get(&me.client_id).map(|me| me.role);
+            let hint = if my_role == Some(Role::Viewer) {
+                "you are a viewer: you see everything and change nothing"
+            } else {
+                "you own no instrument yet: c claims the selected one"
+            };
+            messages.push(Tone::Good, hint);
         }
         let panes = pane::all_panes().into_iter();
         Self {

@@ -314,7 +314,11 @@ async fn browse_and_join(arguments: &Arguments, ending: &Ending) -> Result<ExitC
     let installation = mode::installation(arguments)?;
     let mut screen = terminal::take()?;
     let mut inputs = event_loop::inputs();
+    // The code that was given is shown once: it is of one host.
+    let given = std::cell::RefCell::new(arguments.code.clone());
     let join = async |session, proof: EntryProof| {
+        let given = given.take().filter(|_| proof.ask.is_none());
+        let proof = EntryProof { code: proof.code.or(given), ..proof };
         mode::join_found(arguments, &installation, &session, proof).await
     };
     let is_known = |session: &FoundSession| mode::is_known(&installation, session);

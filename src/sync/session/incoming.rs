@@ -141,7 +141,7 @@ impl<M: Model> Session<M> {
         self.notice_pause(now);
         self.check(connection)?;
         if let Some(member) = self.members.get_mut(&connection.client) {
-            member.has_token = true;
+            member.has_spoken = true;
             member.catch_up = CATCH_UP;
             if let Some(link) = member.link_mut() {
                 // Its deadline moves back, so the session's stays a lower bound.

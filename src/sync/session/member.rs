@@ -32,9 +32,9 @@ pub(super) struct Member<M: Model> {
     pub(super) last_action: ActionNumber,
     /// The latest rejections, in case the answers are lost with the connection.
     pub(super) rejections: VecDeque<Rejection>,
-    /// Whether it has sent anything since its handshake, which proves that it has
-    /// its token.
-    pub(super) has_token: bool,
+    /// Whether it has sent anything since its handshake, which proves that it knows its
+    /// place.
+    pub(super) has_spoken: bool,
     /// The latest changes of its undo history that it did not cause, in case they are
     /// lost with the connection.
     pub(super) history: VecDeque<HistoryChange>,

@@ -24,7 +24,7 @@ const PAUSE: Duration = Duration::from_secs(2);
 impl<M: Model> Session<M> {
     /// A connection was lost. Its client is suspended, unless it has a newer
     /// connection. A client that never sent anything after its `Hello` may not
-    /// have its token, so it could not resume: it is removed, so that its place
+    /// know its place, so it could not resume: it is removed, so that its place
     /// does not block its next attempt.
     pub fn disconnected(&mut self, now: Timestamp, connection: ConnectionId) {
         self.notice_pause(now);
@@ -99,7 +99,7 @@ impl<M: Model> Session<M> {
     /// Suspends a client, or removes it if it could not resume.
     fn lose(&mut self, now: Timestamp, client: ClientId, reason: ProtocolError) {
         match self.members.get(&client) {
-            Some(member) if member.has_token => self.suspend(now, client),
+            Some(member) if member.has_spoken => self.suspend(now, client),
             _ => self.remove(client, reason),
         }
     }

@@ -60,11 +60,18 @@ fn key_and_instance_resume_without_a_token() {
 }
 
 #[test]
-fn silent_client_with_a_key_keeps_its_place() {
-    let mut harness = Harness::new();
-    let admission = harness.enter(&of("Ana", 1), Credentials::proven(key(1))).unwrap();
-    harness.session.disconnected(harness.now, admission.connection);
-    assert!(harness.session.state().roster.is_away(admission.connection.client));
+fn place_of_a_key_is_kept_once_it_has_spoken() {
+    for has_spoken in [false, true] {
+        let mut harness = Harness::new();
+        let admission = harness.enter(&of("Ana", 1), Credentials::proven(key(1))).unwrap();
+        if has_spoken {
+            harness.session.heard(harness.now, admission.connection).unwrap();
+        }
+        harness.session.disconnected(harness.now, admission.connection);
+        let roster = &harness.session.state().roster;
+        assert_eq!(roster.is_away(admission.connection.client), has_spoken);
+        assert_eq!(roster.participants.contains_key(&admission.connection.client), has_spoken);
+    }
 }
 
 #[test]
@@ -147,7 +154,7 @@ fn program_without_memory_takes_over_its_place() {
 fn place_that_the_program_does_not_remember_is_not_resumed() {
     let mut harness = Harness::new();
     let ana = joined(&mut harness, "Ana", key(1));
-    // The `Welcome` to this one is lost, so she still counts as in her first place.
+    // The `Welcome` is lost, so she still counts as in her first place.
     let again = Hello { attempt: 2, ..of("Ana", 1) };
     let lost = harness.join_by(&again, Credentials::proven(key(1)));
     let resume = |client_id| Some(Resume { client_id, ..ana.mirror.resume() });

@@ -105,6 +105,7 @@ async fn attempt_number_rises_on_disk_before_each_attempt() {
     let again = tokio::spawn(join(connector, places.options()));
     let (mut accepted, next) = host.resume().await;
     assert!(next.attempt > hello.attempt, "{} after {}", next.attempt, hello.attempt);
+    assert_eq!(next.instance, hello.instance);
     accepted.send(&ServerMessage::FullStateSync { state: host.state() }).await;
     assert_eq!(again.await.unwrap().identity().name, "Ana");
 }

@@ -161,8 +161,14 @@ impl FrameLayout<'_> {
         let mut line = Line::from(vec![
             Span::styled(&*view.identity.name, theme::participant_style(view.identity.client_id)),
             Span::raw(" "),
-            Span::styled(text, style),
         ]);
+        let plays = view.client.layers().last() == Some(&Layer::Keyboard);
+        if plays {
+            let lowest = self.lowest_key;
+            let keys = format!("♪ a plays {lowest}; z x octave, Esc ends it  ");
+            line.push_span(Span::styled(keys, theme::WARNING));
+        }
+        line.push_span(Span::styled(text, style));
         if let Some(admission) = &view.admission {
             admission_marks(admission, &mut line);
         }
@@ -177,12 +183,6 @@ impl FrameLayout<'_> {
             let sound = view.metering.engine;
             line.push_span(Span::raw("  "));
             line.push_span(Span::styled(describe::sound_text(sound), sound_style(sound)));
-        }
-        let plays = view.client.layers().last() == Some(&Layer::Keyboard);
-        if plays {
-            let lowest = self.lowest_key;
-            let keys = format!("  ♪ a plays {lowest}; z x octave, Esc ends it");
-            line.push_span(Span::styled(keys, theme::WARNING));
         }
         let keys = Line::styled("? keys  : command  q quit", theme::DIM).right_aligned();
         if !plays && line.width() + keys.width() < usize::from(area.width) {

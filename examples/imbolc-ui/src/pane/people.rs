@@ -64,10 +64,10 @@ impl Pane for PeoplePane {
         &[
             ("↑ ↓", "previous, next participant"),
             ("Enter", "show their first instrument"),
-            ("y Y n", "host: admit who asks, for good, not"),
-            ("v", "host: make a viewer, a player"),
+            ("y Y n", "host: admit, admit for good, decline"),
+            ("v", "host: make viewer, make player"),
             ("D", "host: remove, and make a new code"),
-            ("f", "host: free what an absent one owns"),
+            ("f", "host: free an absent player's instruments"),
         ]
     }
 

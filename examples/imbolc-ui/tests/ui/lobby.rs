@@ -17,7 +17,7 @@ use imbolc_net::{
     dispatcher::ConnectionError,
     model::Model as _,
     protocol::{EntryRefusal, PROTOCOL_VERSION, ProtocolError},
-    security::JoinCode,
+    security::{JoinCode, PrivateKey},
     studio::Studio,
 };
 use imbolc_ui::{
@@ -348,6 +348,26 @@ async fn narrow_lobby_shows_the_question_whole() {
     for part in ["the host asks for its code, or can be asked", "code: 1_", "person there"] {
         assert!(screen.contains(part), "{part}: {screen}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_host_than_before_is_joined_by_its_code() {
+    let reason = ConnectionError::OtherHost {
+        label: "Friday".into(),
+        host: PrivateKey::new([7; 32]).public(),
+    };
+    let join = async |_: FoundSession, proof: EntryProof| match proof.code {
+        Some(_) => Ok(7),
+        None => Err(JoinFailure::at("stage:9999", &reason)),
+    };
+    let (_, screen) = visit_at(60, &[KeyCode::Enter], join).await;
+    for part in ["another computer answers at Friday", "--forget-host", "code: _"] {
+        assert!(screen.contains(part), "{part}: {screen}");
+    }
+    let typed = "123456".chars().map(KeyCode::Char);
+    let enter = || [KeyCode::Enter].into_iter();
+    let keys: Vec<_> = enter().chain(typed).chain(enter()).collect();
+    assert_eq!(visit(&keys, join).await.0, Some(Ok(Some(7))));
 }
 
 #[tokio::test(start_paused = true)]

@@ -36,6 +36,10 @@ fn keyboard_shows_its_octave() {
     let screen = stage.press("k").screen();
     assert!(screen.contains("a plays C4; z x octave, Esc ends it"), "{screen}");
     assert!(!screen.contains("? keys"), "letters play: {screen}");
+    // The way out is shown where there is little room, too.
+    let mut narrow = Stage::new(Scene::Hosting);
+    narrow.resize(60, 16);
+    assert!(narrow.press("k").screen().contains("Esc ends it"), "{}", narrow.screen());
     assert!(stage.press("zz").screen().contains("a plays C2"), "{}", stage.screen());
     stage.press("xa");
     let [NetworkAction::Instrument(BASS, InstrumentAction::Play(pitch, _))] =
