@@ -152,7 +152,7 @@ fn show_words(words: Words) -> oneshot::Receiver<bool> {
         if same {
             say("waiting for somebody at the host…");
         }
-        // If nobody waits any more, the host has answered.
+        // If the receiver is gone, the host has answered.
         let _ = sender.send(same);
     });
     receiver

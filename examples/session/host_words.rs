@@ -1,4 +1,4 @@
-//! The words of a host about who may join and take part, and the commands that decide it.
+//! The host's commands about admission and participants.
 //!
 //! Only text and values; it knows no terminal, and sends nothing.
 
@@ -119,7 +119,7 @@ pub fn pause_text(pause: &CodePause) -> String {
     }
 }
 
-/// Who asks to join, with the name that it claims, and whether another key has it.
+/// A request to join, with the name that the client claims, and whether another key has it.
 pub fn request_line(request: &JoinRequest) -> String {
     let JoinRequest { name, address, is_name_taken, .. } = request;
     let claimed = name.as_ref().map(|name| format!(" as “{name}”")).unwrap_or_default();

@@ -391,7 +391,7 @@ impl Access {
             admission: match (self.open, io::stdin().is_terminal()) {
                 (true, _) => AdmissionPolicy::Open,
                 (false, true) => AdmissionPolicy::Ask,
-                // Nobody can answer.
+                // There is no person to answer.
                 (false, false) => AdmissionPolicy::Code,
             },
             local_exemption: !self.no_local_exemption,

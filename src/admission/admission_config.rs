@@ -2,22 +2,22 @@
 
 use std::time::Duration;
 
-/// Whom a host admits besides the keys that it knows and whoever shows its code.
+/// Which clients a host admits besides those that it knows or that show its code.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum AdmissionPolicy {
-    /// Everybody, plain clients included.
+    /// All, plain clients included.
     Open,
-    /// Nobody.
+    /// None.
     #[default]
     Code,
-    /// Whom a person admits. Without a person ([`AdmissionConfig::attended`]) nobody.
+    /// Those that a person admits; none without a person ([`AdmissionConfig::attended`]).
     Ask,
 }
 
 /// The adjustable rules of admission.
 #[derive(Clone, Copy, Debug)]
 pub struct AdmissionConfig {
-    /// Whom the host admits. `Code`.
+    /// Which clients the host admits. `Code`.
     pub policy: AdmissionPolicy,
     /// Whether clients of the host's own machine need no code. `true`. Switch it off if
     /// others can reach a port that is forwarded to the host.
@@ -25,7 +25,7 @@ pub struct AdmissionConfig {
     /// Whether a person sits at the host. `true`.
     pub attended: bool,
     /// How long a connection may take until its `Hello`, the first message of a code or
-    /// its question, and how long an admitted one may take until its `Hello`. 5 s.
+    /// its question, and how long an admitted client may take until its `Hello`. 5 s.
     pub handshake_timeout: Duration,
     /// How many handshakes of keys that are not known may be unfinished. 128. Then one of
     /// the busiest address makes room.
@@ -58,18 +58,18 @@ pub const MAX_ANSWERS_OF_ADDRESS: usize = 20;
 /// Questions to a person, one for each address and key.
 pub const MAX_QUESTIONS: usize = 8;
 /// How long a question may take.
-pub const QUESTION_TIMEOUT: Duration = Duration::from_secs(60);
+pub const QUESTION_TIMEOUT: Duration = Duration::from_mins(1);
 /// How long the address and the key of a declined question cannot ask again.
-pub const DECLINED: Duration = Duration::from_secs(60);
+pub const DECLINED: Duration = Duration::from_mins(1);
 /// Runs of the code at once. Then one of the busiest address makes room.
 pub const MAX_RUNS: usize = 32;
 /// How long a run of the code may take.
-pub const RUN_TIMEOUT: Duration = Duration::from_secs(60);
-/// Wrong guesses of the code. Then codes are paused for everybody.
+pub const RUN_TIMEOUT: Duration = Duration::from_mins(1);
+/// Wrong guesses of the code. Then codes are paused for all addresses.
 pub const MAX_GUESSES: usize = 30;
 /// The same for one address.
 pub const MAX_GUESSES_OF_ADDRESS: usize = 5;
-/// Places of a session that are kept for known keys that are not present.
+/// Places of a session that are kept for known keys that have none.
 pub const KEPT_PLACES: u32 = 8;
 /// Keys that are remembered: known, admitted for a session, removed, or met.
 pub const MAX_KEYS: usize = 1024;

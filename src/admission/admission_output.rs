@@ -17,11 +17,11 @@ pub enum AdmissionOutput {
     Admit(StrangerId),
     /// Tell the client why it is not admitted, and close the connection within 2 s.
     Refuse(StrangerId, EntryRefusal),
-    /// Close the connection at once: another one needs its place. It is forgotten.
+    /// Close the connection at once, to make room for another. It is forgotten.
     Evict(StrangerId),
     /// Close the connection at once: it took too long. It is forgotten.
     TimedOut(StrangerId),
-    /// Tell the person at the host that somebody wants to join. It comes again when the
+    /// Tell the person at the host that a client asks to join. It comes again when the
     /// stranger has said its name.
     Asked(JoinRequest),
     /// [`AdmissionControl::status`] has changed.
@@ -36,11 +36,11 @@ pub enum AdmissionOutput {
 /// What a host's screen shows of admission.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AdmissionStatus {
-    /// Whom the host admits.
+    /// Which clients the host admits.
     pub policy: AdmissionPolicy,
     /// The code.
     pub code: JoinCode,
-    /// For whom codes are paused.
+    /// For which addresses codes are paused.
     pub paused: Option<CodePause>,
     /// The questions that wait, the oldest first.
     pub requests: Vec<JoinRequest>,

@@ -1,4 +1,5 @@
-//! When the first message of a channel may be answered: answering costs arithmetic.
+//! Limits the rate of answers to the first message of a channel, because each costs
+//! computation.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -20,8 +21,8 @@ pub(super) struct AnswerTurns {
 }
 
 impl AnswerTurns {
-    /// Which of those who are waiting is answered now, if any: one of the address that
-    /// was answered longest ago, and of these the first that came.
+    /// Which of the `waiting` strangers is answered now, if any: of the address that was
+    /// answered longest ago, the one that connected first.
     pub(super) fn grant(
         &mut self,
         now: Timestamp,
@@ -43,7 +44,7 @@ impl AnswerTurns {
         Some(id)
     }
 
-    /// When to try again, if somebody waits. It may be too early still.
+    /// When to try again, if a stranger waits. It may be too early still.
     pub(super) fn next(&self, mut waiting: impl Iterator<Item = PeerAddress>) -> Option<Timestamp> {
         let first = waiting.next()?;
         let turns = self.turns();

@@ -8,10 +8,10 @@ use super::{
 };
 use crate::{protocol::EntryRefusal, security::JoinCode};
 
-/// For whom codes are paused until a person makes a new one.
+/// For which addresses codes are paused, until the host has a new code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CodePause {
-    /// For everybody: there were 30 wrong guesses in all.
+    /// For all: there were 30 wrong guesses in all.
     Everybody,
     /// For these addresses: there were 5 wrong guesses of each.
     Addresses(Vec<PeerAddress>),
@@ -47,10 +47,10 @@ impl CodeGuard {
         if of_address || self.is_paused() { Err(EntryRefusal::CodesPaused) } else { Ok(()) }
     }
 
-    /// Looks at a proof for the code of `generation`, and counts it if it is wrong.
+    /// Verifies a proof for the code of `generation`, and counts it if it is wrong.
     ///
     /// # Errors
-    /// If it is wrong, or not looked at because that code was replaced or is paused.
+    /// If it is wrong, or not verified because that code was replaced or is paused.
     pub(super) fn verify(
         &mut self,
         address: PeerAddress,

@@ -22,14 +22,14 @@ impl fmt::Display for StrangerId {
 /// A stranger that asks to join.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JoinRequest {
-    /// To decide it by.
+    /// Identifies the request in a decision.
     pub id: StrangerId,
     /// The key that it has proven to hold.
     pub key: PublicKey,
-    /// The six words that its screen shows, too, if nobody is in between.
+    /// The six words. Its screen shows the same, unless there is a man in the middle.
     pub words: Words,
     /// What it calls itself, once its person has accepted the words: nothing proves it.
-    /// It is fit to be shown.
+    /// It can be shown as it is.
     pub name: Option<String>,
     /// Whether another key has, or had, this name.
     pub is_name_taken: bool,
@@ -57,10 +57,10 @@ pub enum DecisionError {
     /// The question was decided, or the stranger has gone.
     #[error("this question does not wait any more")]
     NotWaiting,
-    /// Nobody of this name asks or was removed.
-    #[error("nobody of this name asks to join or was removed")]
-    NobodyOfThatName,
-    /// Several of this name ask or were removed.
-    #[error("several of this name ask to join or were removed: decide in the list")]
-    SeveralOfThatName,
+    /// No client of this name asks or was removed.
+    #[error("no client of this name asks to join or was removed")]
+    UnknownName,
+    /// Several clients of this name ask or were removed.
+    #[error("several clients of this name ask to join or were removed: decide in the list")]
+    AmbiguousName,
 }

@@ -19,7 +19,7 @@ pub struct KnownParticipant {
     pub last_seen: u64,
 }
 
-/// How the host stands to a key. A greater one is forgotten later.
+/// How far the host trusts a key. Greater standings are forgotten later.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Standing {
     /// It was in this session, and needs the same as a stranger to come back.

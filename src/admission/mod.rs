@@ -1,4 +1,4 @@
-//! Who is admitted to a session, and what strangers may cost its host.
+//! Admits clients to a session, and limits what strangers cost its host.
 //!
 //! A *stranger* is a connection whose client is not in the session yet. An
 //! [`AdmissionControl`] is a plain value: it knows no socket, no clock, no randomness,
@@ -63,14 +63,14 @@ use crate::{
     util::time::Timestamp,
 };
 
-/// Who is admitted, and what strangers may cost.
+/// The state machine of admission: one for each session.
 pub struct AdmissionControl {
     config: AdmissionConfig,
     code: CodeGuard,
     keys: KeyRecords,
     turns: AnswerTurns,
     strangers: BTreeMap<StrangerId, Stranger>,
-    /// Who was declined and may not ask again until then.
+    /// The addresses and keys that were declined, and until when they may not ask again.
     declined: Vec<(Timestamp, PeerAddress, PublicKey)>,
     next_stranger: u64,
     outputs: VecDeque<AdmissionOutput>,
@@ -274,13 +274,13 @@ impl AdmissionControl {
         Ok(())
     }
 
-    /// The client's MAC has arrived. `is_right` looks at it; it is not called if the code
+    /// The client's MAC has arrived. `is_right` verifies it; it is not called if the code
     /// was replaced or is paused since the run began. If the MAC is right, the key is
     /// known from now on.
     ///
     /// # Errors
-    /// If it is wrong, which is counted by then, or was not looked at. Then the
-    /// connection ends.
+    /// If it is wrong, which has been counted, or was not verified. Then the connection
+    /// ends.
     pub fn code_proof(
         &mut self,
         now: Timestamp,
@@ -342,7 +342,7 @@ impl AdmissionControl {
 
     /// Removes `key`, whose participant was called `name`: it is not known any more, and
     /// refused until it is [admitted by its name](Self::admit_by_name) or the session
-    /// ends. Whoever was removed knows the old code, so `code` replaces it.
+    /// ends. Its user knows the old code, so `code` replaces it.
     pub fn remove_key(&mut self, now: Timestamp, key: PublicKey, name: &str, code: JoinCode) {
         self.is_known_changed |= self.keys.is_known(key);
         self.keys.remove(key, name);

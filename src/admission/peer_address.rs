@@ -45,8 +45,10 @@ impl fmt::Display for PeerAddress {
             Self::InProcess => f.write_str("this program"),
             Self::LoopbackV6 => f.write_str("::1"),
             Self::V4(octets) => IpAddr::from(octets).fmt(f),
-            Self::V6([a, b, c, d]) => {
-                write!(f, "{}/64", IpAddr::from([a, b, c, d, 0, 0, 0, 0]))
+            Self::V6(network) => {
+                let mut segments = [0; 8];
+                segments[..4].copy_from_slice(&network);
+                write!(f, "{}/64", IpAddr::from(segments))
             }
         }
     }

@@ -16,10 +16,10 @@ use crate::{
 };
 
 impl AdmissionControl {
-    /// A stranger asks to be let in: send the host's nonce.
+    /// A stranger asks to join: send the host's nonce.
     ///
     /// # Errors
-    /// If nobody is asked. Then the connection ends.
+    /// If the question cannot be asked. Then the connection ends.
     pub fn ask(&mut self, now: Timestamp, id: StrangerId) -> Result<(), EntryRefusal> {
         let outcome = self.try_ask(now, id);
         self.ending(now, id, outcome)
@@ -165,7 +165,7 @@ impl AdmissionControl {
     /// removed key of that name, which is again what it was before. Returns that key.
     ///
     /// # Errors
-    /// If nobody has that name, or several have.
+    /// If none or several have that name.
     pub fn admit_by_name(
         &mut self,
         now: Timestamp,
@@ -173,7 +173,7 @@ impl AdmissionControl {
     ) -> Result<Option<PublicKey>, DecisionError> {
         let name = cleaned(name, limits::NAME as usize);
         if name.is_empty() {
-            return Err(DecisionError::NobodyOfThatName);
+            return Err(DecisionError::UnknownName);
         }
         let is_alike = |request: &&JoinRequest| {
             request.name.as_ref().is_some_and(|other| look_alike(other, &name))
@@ -183,7 +183,7 @@ impl AdmissionControl {
         let removed = self.keys.removed().filter(|(_, other)| look_alike(other, &name));
         let removed: Vec<_> = removed.map(|(key, _)| key).collect();
         match (&*requests, &*removed) {
-            ([], []) => Err(DecisionError::NobodyOfThatName),
+            ([], []) => Err(DecisionError::UnknownName),
             (&[id], []) => self.decide(now, id, Verdict::Once).map(|()| None),
             ([], &[key]) => {
                 self.keys.restore(key);
@@ -191,7 +191,7 @@ impl AdmissionControl {
                 self.is_known_changed |= self.keys.is_known(key);
                 Ok(Some(key))
             }
-            _ => Err(DecisionError::SeveralOfThatName),
+            _ => Err(DecisionError::AmbiguousName),
         }
     }
 

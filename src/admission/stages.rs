@@ -1,4 +1,4 @@
-//! How a stranger's connection goes on and ends, and the timers.
+//! The transitions between the stages of a stranger's connection, and the timers.
 
 use std::collections::BTreeMap;
 

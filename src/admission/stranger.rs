@@ -7,7 +7,7 @@ pub(super) struct Stranger {
     pub(super) address: PeerAddress,
     /// Decides which connection makes room for this one, if one must.
     pub(super) random: u64,
-    /// What it holds the private half of, once message 3 has shown it.
+    /// The key that it has proven to hold; `None` before message 3.
     pub(super) key: Option<PublicKey>,
     pub(super) budget: Budget,
     pub(super) stage: Stage,
@@ -19,7 +19,7 @@ pub(super) struct Stranger {
 pub(super) enum Budget {
     /// Its key is not known yet.
     Handshake,
-    /// Its key is admitted without more.
+    /// Its key is admitted without a code or a question.
     Known,
     Run,
     Question,

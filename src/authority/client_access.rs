@@ -6,7 +6,7 @@ use super::{Authority, TURN};
 use crate::{
     model::Model,
     protocol::{ActionNumber, ClientMessage, Hello, ProtocolError, Refusal},
-    sync::session::{Admission, ConnectionId, Credentials, MessageOutcome, Outgoing, Rejected},
+    sync::session::{Accepted, ConnectionId, Credentials, MessageOutcome, Outgoing, Rejected},
 };
 
 /// A message of a client.
@@ -44,7 +44,7 @@ impl<M: Model> Authority<M> {
         &self,
         hello: &Hello,
         credentials: Credentials,
-    ) -> Result<Admission<M>, Rejected> {
+    ) -> Result<Accepted<M>, Rejected> {
         let admission = self.decide(|session, now| session.handle_hello(now, hello, credentials));
         // An old connection of the same client must learn that it is superseded.
         self.changed.send_replace(());

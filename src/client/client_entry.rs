@@ -1,8 +1,8 @@
 //! How a client enters: the encrypted channel, what it believes of the host, the run of
 //! the code, and the words that its person compares.
 //!
-//! Until the host is believed, nothing of the client but its key and the run leaves this
-//! file, and frames are short. docs/security.md, "What a client believes", is the rule.
+//! Until the host is believed, only the key, the messages of the run and the nonce leave
+//! the client, and frames are short. docs/security.md, "What a client believes", has the rules.
 
 use std::{fmt, io, net::SocketAddr, time::Duration};
 
@@ -81,8 +81,8 @@ pub(super) struct ClientEntry {
     keeping: Option<JoinHandle<()>>,
 }
 
-/// What the client does with the host that has answered.
-enum Approach {
+/// How the client enters the session of the host that has answered.
+enum EntryMethod {
     /// Believes it.
     Hello(HostTrust),
     Code(JoinCode),
@@ -90,13 +90,13 @@ enum Approach {
 }
 
 /// The two directions of a connection before the client is admitted.
-struct EarlyStream<'a, R, W> {
+struct EntryStream<'a, R, W> {
     frames: &'a mut Frames<ChannelReader<R>>,
     writer: &'a mut ChannelWriter<W>,
 }
 
 impl ClientEntry {
-    /// Takes from `options` what it is about. `address` is the label of the host; with
+    /// Takes what concerns the entry from `options`. `address` is the label of the host; with
     /// `None` it is the address of the peer.
     ///
     /// # Errors
@@ -151,7 +151,7 @@ impl ClientEntry {
         self.must_prove
     }
 
-    /// The client is in the session: from now on it shows no code and asks nobody.
+    /// The client is in the session: from now on it shows no code and does not ask.
     /// Returns when the key of the host is kept.
     pub(super) async fn admitted(&mut self) {
         (self.code, self.ask) = (None, None);
@@ -184,7 +184,7 @@ impl ClientEntry {
             self.labels.address = peer.to_string();
         }
         let (initiator, opening) = Initiator::new(self.installation.private())?;
-        let mut stream = EarlyStream { frames, writer };
+        let mut stream = EntryStream { frames, writer };
         // The host may have closed the connection already, and said why.
         let written = stream.writer.send(&opening).await;
         let reply = stream.message_2().await.map_err(|error| match (error, written) {
@@ -192,18 +192,18 @@ impl ClientEntry {
             (error, _) => error,
         })?;
         let answered = initiator.read_reply(&reply)?;
-        let approach = self.approach(&answered, peer)?;
+        let method = self.choose_method(&answered, peer)?;
         let (finish, channel) = answered.finish()?;
         stream.writer.send(&finish).await?;
         stream.writer.encrypt(channel.sealer);
         stream.frames.reader_mut().decrypt(channel.opener);
-        let trust = match approach {
-            Approach::Hello(trust) => trust,
-            Approach::Code(code) => {
+        let trust = match method {
+            EntryMethod::Hello(trust) => trust,
+            EntryMethod::Code(code) => {
                 self.run_code(&mut stream, code, channel.peer, &channel.hash).await?;
                 HostTrust::Verified
             }
-            Approach::Ask(prompt) => {
+            EntryMethod::Ask(prompt) => {
                 self.ask(&mut stream, prompt, channel.peer, &channel.hash).await?;
                 HostTrust::Verified
             }
@@ -215,11 +215,11 @@ impl ClientEntry {
     }
 
     /// Decides what to do with a host, before it is shown the client's key.
-    fn approach(
+    fn choose_method(
         &mut self,
         answered: &Answered,
         peer: Option<SocketAddr>,
-    ) -> Result<Approach, ConnectionError> {
+    ) -> Result<EntryMethod, ConnectionError> {
         let Answered { host, entry, .. } = *answered;
         let other = |label: String| ConnectionError::OtherHost { label, host };
         let known = match self.host {
@@ -231,14 +231,14 @@ impl ClientEntry {
         self.met_again = known.filter(|_| !is_local).map(|_| host);
         let must_prove = std::mem::take(&mut self.must_prove);
         if let Some(trust) = known.filter(|_| !must_prove) {
-            return Ok(Approach::Hello(trust));
+            return Ok(EntryMethod::Hello(trust));
         }
         if let Some(code) = self.code.take() {
             let spent = self.installation.is_spent(&code, host);
             return if spent {
                 Err(ConnectionError::HostNotProven)
             } else {
-                Ok(Approach::Code(code))
+                Ok(EntryMethod::Code(code))
             };
         }
         let pinned = self.installation.pinned_under(&self.labels);
@@ -246,21 +246,21 @@ impl ClientEntry {
             return Err(other(label));
         }
         if !must_prove && is_local && self.local_exemption {
-            return Ok(Approach::Hello(HostTrust::Verified));
+            return Ok(EntryMethod::Hello(HostTrust::Verified));
         }
         if !must_prove && entry == Entry::Open {
-            return Ok(Approach::Hello(HostTrust::Unverified));
+            return Ok(EntryMethod::Hello(HostTrust::Unverified));
         }
         match self.ask.take().filter(|_| entry == Entry::Ask) {
-            Some(prompt) => Ok(Approach::Ask(prompt)),
+            Some(prompt) => Ok(EntryMethod::Ask(prompt)),
             None => Err(ConnectionError::UnknownHost { host, entry }),
         }
     }
 
-    /// Shows that the client has the code, and has the host show it.
+    /// Proves to the host that the client has the code, then verifies the host's proof.
     async fn run_code<R: Reader, W: Writer>(
         &mut self,
-        stream: &mut EarlyStream<'_, R, W>,
+        stream: &mut EntryStream<'_, R, W>,
         code: JoinCode,
         host: PublicKey,
         hash: &[u8; 32],
@@ -285,10 +285,10 @@ impl ClientEntry {
         }
     }
 
-    /// Asks to be let in: both people compare the words.
+    /// Asks to join: both people compare the words.
     async fn ask<R: Reader, W: Writer>(
         &mut self,
-        stream: &mut EarlyStream<'_, R, W>,
+        stream: &mut EntryStream<'_, R, W>,
         WordsPrompt(show): WordsPrompt,
         host: PublicKey,
         hash: &[u8; 32],
@@ -311,7 +311,7 @@ impl ClientEntry {
     /// after the person here has accepted the words.
     async fn await_people<R: Reader, W: Writer>(
         &mut self,
-        stream: &mut EarlyStream<'_, R, W>,
+        stream: &mut EntryStream<'_, R, W>,
         mut verdict: oneshot::Receiver<bool>,
         host: PublicKey,
     ) -> Result<(), ConnectionError> {
@@ -353,7 +353,7 @@ impl ClientEntry {
     }
 }
 
-impl<R: Reader, W: Writer> EarlyStream<'_, R, W> {
+impl<R: Reader, W: Writer> EntryStream<'_, R, W> {
     /// Message 2 of the channel.
     ///
     /// # Errors
@@ -408,7 +408,7 @@ impl<R: Reader, W: Writer> EarlyStream<'_, R, W> {
     }
 }
 
-/// The end of a message of the handshake that does not come.
+/// The error of a handshake message that does not arrive.
 fn ended(error: io::Error) -> ConnectionError {
     match error.kind() {
         io::ErrorKind::UnexpectedEof => ConnectionError::Closed,

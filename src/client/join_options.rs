@@ -38,7 +38,7 @@ pub struct JoinOptions {
     /// code and the host can be asked.
     pub ask: Option<WordsPrompt>,
     /// Whether the connection is not encrypted. A host then admits you only to an open
-    /// session or from its own machine, and whoever listens can read everything. Default:
+    /// session or from its own machine, and a listener can read everything. Default:
     /// `false`; within this process a connection is plain in any case.
     pub plain: bool,
     /// Whether a host on this machine, at a loopback address, is believed although it is

@@ -199,7 +199,7 @@ impl<M: Model> Shared<M> {
         result
     }
 
-    /// How many lines were left out before this one; `None` if this one is to be left
+    /// How many lines were left out before this line; `None` if this line is to be left
     /// out, too.
     pub(super) fn may_log(&self) -> Option<u64> {
         self.log_limit.lock().allow(self.clock.now())

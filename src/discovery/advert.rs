@@ -31,7 +31,7 @@ pub struct Advert {
     pub participants: u32,
     /// The largest number of participants that the host admits.
     pub max_participants: u32,
-    /// Whether a stranger needs the code, or is asked for: `false` only if the session was
+    /// Whether a stranger has to show the code or ask: `false` only if the session was
     /// [opened](crate::admission::AdmissionPolicy::Open) on purpose.
     pub secret: bool,
 }

@@ -31,7 +31,7 @@ use crate::{
 #[must_use = "dropping it stops browsing"]
 pub struct DiscoveryClient {
     daemon: Daemon,
-    /// Oldest first. Each is drained to its end before the next one is read.
+    /// Oldest first. Each is drained to its end before the next is read.
     subscriptions: VecDeque<Receiver<ServiceEvent>>,
     tracker: SessionTracker,
     clock: Clock,

@@ -121,7 +121,7 @@ pub struct FoundSession {
     pub participants: Option<u32>,
     /// The largest number of participants.
     pub max_participants: Option<u32>,
-    /// Whether a stranger needs the code, or is asked for; `false` if not announced.
+    /// Whether a stranger has to show the code or ask; `false` if not announced.
     pub secret: bool,
     /// Where it can be reached, best first: on this machine, in one of its
     /// subnets, at a link-local address with its scope, elsewhere. At least one.
@@ -139,7 +139,7 @@ impl FoundSession {
         self.addresses[0]
     }
 
-    /// Under which labels the key of its host is kept. A session that nobody has named has
+    /// Under which labels the key of its host is kept. A session without a name has
     /// no name by which it could be told from others.
     #[must_use]
     pub fn labels(&self) -> HostLabels {

@@ -75,7 +75,7 @@ pub enum DispatchError {
     /// Only the host of the session may do this.
     #[error("only the host of the session can do this")]
     NotHost,
-    /// There is no question to answer, and nobody to admit.
+    /// There is no question to answer, and no client to admit.
     #[error(transparent)]
     Undecided(#[from] DecisionError),
     /// There is no such participant, or it is the host.

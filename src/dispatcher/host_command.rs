@@ -5,7 +5,7 @@ use crate::{
     protocol::{ClientId, Role},
 };
 
-/// A decision of the person at the host about who takes part, and as what.
+/// A decision of the person at the host about participants and requests to join.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum HostCommand {

@@ -161,7 +161,7 @@ pub trait Dispatcher<M: Model = Studio>: Send + Sync {
     /// As [`release_ownership`](Self::release_ownership).
     fn release_privilege(&self) -> Result<(), DispatchError>;
 
-    /// Does what only the host may do. The roster or [`admission`](Self::admission) shows
+    /// Performs a command that only the host may give. The roster or [`admission`](Self::admission) shows
     /// the result.
     ///
     /// # Errors
@@ -177,7 +177,7 @@ pub trait Dispatcher<M: Model = Studio>: Send + Sync {
         self.administer(HostCommand::Decide { request, verdict })
     }
 
-    /// The code, and who asks to join. `None` unless this program hosts the session.
+    /// The code, and the requests to join. `None` unless this program hosts the session.
     /// Lock-free.
     fn admission(&self) -> Option<Arc<AdmissionStatus>>;
 
@@ -228,7 +228,7 @@ impl<M: Model> Events<M> {
         self
     }
 
-    /// The next event, if one is waiting. For frame loops.
+    /// The next event, if any is waiting. For frame loops.
     #[must_use]
     pub fn try_next(&mut self) -> Option<Event<M>> {
         if let Some(event) = self.join_events.pop_front() {

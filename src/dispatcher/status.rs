@@ -183,11 +183,11 @@ pub enum ConnectionError {
     UnknownHost {
         /// Its key.
         host: PublicKey,
-        /// How it says that one enters.
+        /// How a client can enter, as the host says.
         entry: Entry,
     },
     /// The host is not the one that was verified before, so it was told nothing. A code
-    /// verifies it; otherwise the user has to forget the other one.
+    /// verifies it; otherwise the user has to forget the other host.
     #[error("another computer answers at {label} than before")]
     OtherHost {
         /// The session, machine or address at which it answers.
@@ -195,11 +195,11 @@ pub enum ConnectionError {
         /// Its key.
         host: PublicKey,
     },
-    /// The host answers as one that is too old for an encrypted connection. Nothing proves
+    /// The host seems to be too old for an encrypted connection. Nothing proves
     /// that it was the host that answered.
     #[error("an older host, no encryption")]
     NoEncryption,
-    /// What somebody at the host's address said in clear, before the connection was
+    /// What a program at the host's address sent in clear, before the connection was
     /// encrypted. Nothing proves that it was the host.
     #[error("not verified: {0}")]
     Unverified(ProtocolError),

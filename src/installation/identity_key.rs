@@ -87,7 +87,7 @@ fn close_to_others(file: &File, path: &Path) -> io::Result<Option<String>> {
             permissions.set_mode(0o600);
             file.set_permissions(permissions)?;
             return Ok(Some(format!(
-                "others could read {}, and cannot any more; whoever has read it can pass for you: if you move it away, a new key is made",
+                "other users could read {}, and no longer can; a copy of it can impersonate you: if you move it away, a new key is made",
                 path.display()
             )));
         }

@@ -74,8 +74,8 @@ pub(super) fn is_pinned(hosts: &[KnownHost], key: PublicKey) -> bool {
     hosts.iter().any(|host| host.key == key)
 }
 
-/// What is to be written of a known host that was found as `found`: its new labels, unless
-/// another key has them, for nothing of them is proven. `None` if its key is not known, or
+/// The entry of a known host that was found as `found`: with its new labels, unless
+/// another key has them, because no label is proven. `None` if its key is not known, or
 /// nothing has changed in the day before but the time.
 pub(super) fn refreshed(hosts: &[KnownHost], mut found: KnownHost) -> Option<KnownHost> {
     const DAY: u64 = 24 * 60 * 60;

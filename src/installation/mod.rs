@@ -1,7 +1,8 @@
 //! What one user keeps on one machine: the key that identifies the installation, the
-//! keys of others that it knows, and the places of its clients.
+//! keys of others that it knows, and the places of its clients; in memory also the codes
+//! that a host was shown in vain.
 //!
-//! It stores and finds. Who may enter, and what a client believes, is decided elsewhere.
+//! It stores and finds. Admission and trust are decided elsewhere.
 //! docs/security.md lists the files.
 //!
 //! What writes blocks, and says so: call it from `tokio::task::spawn_blocking`. What only
@@ -44,7 +45,7 @@ use crate::{
 /// installation: the host and the client of a program share it.
 ///
 /// Other programs may use the same directory at the same time. What they change is seen
-/// with the next change of one's own, and at the next start.
+/// with the next change of this program, and at its next start.
 #[derive(Clone)]
 pub struct Installation(Arc<Inner>);
 
@@ -60,7 +61,7 @@ struct Inner {
     spent: Mutex<VecDeque<(JoinCode, PublicKey)>>,
 }
 
-/// How many codes are known to be spent.
+/// How many spent codes are remembered.
 const MAX_SPENT: usize = 1024;
 
 impl Installation {
@@ -77,7 +78,7 @@ impl Installation {
             Ok(opened) => opened,
             Err(error) => {
                 let notice = format!(
-                    "a key in memory only is used, and nobody will know it the next time: {}: {error}",
+                    "a key in memory only is used, which is another one after a restart: {}: {error}",
                     path.display()
                 );
                 (identity_key::new_key()?, Some(notice))
@@ -160,7 +161,7 @@ impl Installation {
     }
 
     /// Keeps the verified key of `host`. Other keys of the same machine are forgotten;
-    /// another key of the same session or address is no longer known by that. Of more than
+    /// another key of the same session or address loses this label. Of more than
     /// 1,024 hosts, those that were seen longest ago are forgotten. Blocks.
     ///
     /// # Errors

@@ -77,6 +77,7 @@ mod tests {
         SavedPlace { instance, attempt, session: None, token: None }
     }
 
+    #[expect(clippy::await_holding_lock, reason = "the lock is the disk that does not answer")]
     #[tokio::test(start_paused = true)]
     async fn slow_disk_delays_a_write_but_not_the_client() {
         let directory = tempfile::tempdir().unwrap();

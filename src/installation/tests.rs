@@ -125,7 +125,7 @@ fn only_the_user_can_read_the_files() {
     assert_eq!(again.public(), installation.public());
     assert_eq!(mode(&state.join("identity.key")), 0o600);
     let notice = again.notice().unwrap();
-    assert!(notice.starts_with("others could read "), "{notice}");
+    assert!(notice.starts_with("other users could read "), "{notice}");
     assert_eq!(opened(&state).notice(), None);
 }
 
@@ -375,7 +375,7 @@ fn programs_do_not_lose_what_others_add() {
     let programs: Vec<_> = (0..PROGRAMS).map(|_| opened(directory.path())).collect();
     at_once(|number| {
         let installation = &programs[usize::from(number) - 1];
-        admit_one(&installation, number).unwrap();
+        admit_one(installation, number).unwrap();
         installation.pin(key_of(number), &address_label(&format!("host{number}:9999"))).unwrap();
     });
     let all = opened(directory.path());

@@ -25,7 +25,7 @@ pub enum EntryRequest {
         /// The client's MAC.
         mac: CodeMac,
     },
-    /// Asks to be let in by a person. Answered by `Nonce`.
+    /// Asks the person at the host to join. Answered by `Nonce`.
     Ask {
         /// To the nonce that it will reveal.
         commitment: WordsCommitment,
@@ -90,10 +90,10 @@ pub enum EntryRefusal {
     /// A person at the host has declined.
     #[error("the host has declined")]
     Declined,
-    /// Nobody at the host has answered in time.
+    /// The person at the host has not answered in time.
     #[error("nobody at the host has answered")]
     Unanswered,
-    /// Too many others wait, or another one of the same address does.
+    /// Too many questions wait, or another one of the same address or key.
     #[error("too many are waiting: try again in a minute")]
     Busy,
     /// The host has removed the client's key.

@@ -191,7 +191,7 @@ pub struct Resume {
     /// The token from the last `Welcome` or `ReconnectSuccessful`; `None` for a client
     /// that has proven a key.
     pub token: Option<SessionToken>,
-    /// The number of the place that the client remembers: no other one is resumed. `None`
+    /// The number of the place that the client remembers: no other is resumed. `None`
     /// if it only knows that it had one. May be left out.
     #[serde(default)]
     pub client_id: Option<ClientId>,

@@ -145,8 +145,8 @@ impl Roster {
         self.owner(instrument).is_some_and(|owner| owner.client_id == client)
     }
 
-    /// The only participant of the session; `None` if there is none, or another one, even
-    /// if that is suspended or a viewer, and if the only one is a viewer.
+    /// The only participant of the session, if it is a player; `None` if there is any
+    /// other, even a suspended one or a viewer.
     #[must_use]
     pub fn alone(&self) -> Option<OwnerInfo> {
         let mut ids = self.participants.keys();

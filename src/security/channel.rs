@@ -126,7 +126,7 @@ impl Initiator {
 
 /// The client before message 3: it knows the key of the host, and has not shown its own.
 pub struct Answered {
-    /// The key of the host. Nobody else can make message 2 of it, nor read message 3.
+    /// The key of the host. Only the host can write message 2 with it, and read message 3.
     pub host: PublicKey,
     /// How to enter.
     pub entry: Entry,

@@ -1,7 +1,7 @@
 //! The code of a session, and its proof: SPAKE2, then a MAC in each direction.
 //!
-//! The joiner is side A, the host side B. Neither learns the code of the other, and who
-//! listens learns nothing; each run is one guess.
+//! The joiner is side A, the host side B. Neither learns the code of the other, and a
+//! listener learns nothing; each run is one guess.
 
 use std::fmt;
 
@@ -217,7 +217,7 @@ pub struct CodeProof {
 }
 
 impl CodeProof {
-    /// What proves to the other side that this one has the code. The host sends it only
+    /// Proves to the other side that this side has the code. The host sends it only
     /// after it has verified the joiner's.
     #[must_use]
     pub const fn own(&self) -> CodeMac {

@@ -1,4 +1,4 @@
-//! The words that two people compare before a client asks to be let in.
+//! The words that two people compare when a client asks to join.
 //!
 //! Both sides add a nonce, and the client commits to its own before it sees the host's:
 //! a man in the middle cannot look for keys that give equal words.
@@ -43,7 +43,7 @@ pub struct WordsCommitment([u8; 32]);
 hex_bytes!(WordsCommitment, "a commitment");
 
 /// Six words of 2,048, over the keys and nonces of the host and the client: equal on both
-/// screens if nobody is in between.
+/// screens, unless there is a man in the middle.
 #[must_use]
 pub fn words(
     host: PublicKey,

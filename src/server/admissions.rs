@@ -31,7 +31,7 @@ pub(super) fn fresh_code() -> Result<JoinCode, getrandom::Error> {
     Ok(JoinCode::random(*bytes))
 }
 
-/// Who is admitted to the session of a server.
+/// The admission of a server, shared by its tasks.
 ///
 /// Its lock is never held together with that of the authority, nor while anything is
 /// read, written or computed on a curve.
@@ -64,7 +64,7 @@ pub(super) enum StrangerOrder {
     Admit,
     /// Tell the client why it is not admitted, and close the connection.
     Refuse(EntryRefusal),
-    /// Close the connection at once: another one needs its place.
+    /// Close the connection at once, to make room for another.
     Evict,
     /// Close the connection at once: it took too long.
     TimedOut,
@@ -98,9 +98,9 @@ impl<M: Model> Admissions<M> {
         self.known.subscribe()
     }
 
-    /// Looks at the control.
-    pub(super) fn look<R>(&self, look: impl FnOnce(&AdmissionControl) -> R) -> R {
-        look(&self.driven.lock().control)
+    /// Reads the control.
+    pub(super) fn inspect<R>(&self, inspect: impl FnOnce(&AdmissionControl) -> R) -> R {
+        inspect(&self.driven.lock().control)
     }
 
     /// Changes the control, and passes on what follows from it.

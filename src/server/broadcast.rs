@@ -23,7 +23,7 @@ use crate::{
 /// pulled its own.
 const MAX_FRAMES: usize = 16;
 
-/// The total size of the cached patches; the newest one may exceed it. 32 MiB holds
+/// The total size of the cached patches; the newest patch may exceed it. 32 MiB holds
 /// many.
 const MAX_BYTES: usize = 32 * 1024 * 1024;
 

@@ -1,7 +1,7 @@
 //! Writing to a connection and closing it. Knows no session: what to send is an
 //! argument.
 
-use std::{io, time::Duration};
+use std::{error::Error, io, time::Duration};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -100,11 +100,11 @@ pub(super) async fn linger_close<R: Reader>(reader: R) {
     let _ = timeout(CLOSE_TIMEOUT, tokio::io::copy(&mut rest, &mut sink)).await;
 }
 
-/// The end of a connection that failed to read a frame of at most `limit` bytes. What does
-/// not open in the channel is not the client's fault, and ends no client for good: whoever
-/// is in the network can send it.
+/// The end of a connection that failed to read a frame of at most `limit` bytes. A
+/// message that does not open in the channel is not the client's fault, and ends no client
+/// for good: any attacker in the network can send it.
 pub(super) fn read_failure(error: &io::Error, limit: usize) -> ConnectionEnd {
-    let is_tampered = error.get_ref().is_some_and(|cause| cause.is::<ChannelError>());
+    let is_tampered = error.get_ref().is_some_and(<dyn Error + Send + Sync>::is::<ChannelError>);
     if error.kind() == io::ErrorKind::InvalidData && !is_tampered {
         ConnectionEnd::Fault(ProtocolError::FrameTooLong { limit: limit as u64 })
     } else {

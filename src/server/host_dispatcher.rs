@@ -36,9 +36,9 @@ pub struct HostOptions {
     pub session: SessionConfig,
     /// The options of its server.
     pub server: ServerConfig,
-    /// Whom the host admits besides the keys that it knows and whoever shows its code.
-    /// Default: `Ask`, which is the same as `Code` if
-    /// [nobody sits there](SessionConfig::attended).
+    /// Which clients the host admits besides those that it knows or that show its code.
+    /// Default: `Ask`, which is the same as `Code` if no person
+    /// [sits there](SessionConfig::attended).
     pub admission: AdmissionPolicy,
     /// Whether clients of the host's own machine need no code. Default: `true`. Switch it
     /// off if others can reach a port that is forwarded to the host.
@@ -110,8 +110,8 @@ impl<M: Model> HostDispatcher<M> {
     }
 
     /// The session and the admission have locks of their own, and neither is held while
-    /// the other is taken. The session comes first where somebody is removed: a client that
-    /// was admitted just before is refused by the session.
+    /// the other is taken. A removal changes the session first: it refuses a client that was
+    /// admitted just before.
     fn try_administer(&self, command: HostCommand) -> Result<(), DispatchError> {
         let (authority, admissions) = (self.in_process.authority(), self.server.admissions());
         match command {

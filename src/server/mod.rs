@@ -1,6 +1,6 @@
 //! TCP server: accepts connections and moves bytes between them and the
-//! [`Authority`](crate::authority::Authority). It decides nothing: every rule is in
-//! [`session`](crate::sync::session).
+//! [`Authority`](crate::authority::Authority). It decides nothing: the rules are in
+//! [`admission`](crate::admission) and [`session`](crate::sync::session).
 //!
 //! Each connection is one task. It hands messages to the authority, and pulls what
 //! to send when its socket is writable. Nothing is queued in between, so a client

@@ -37,7 +37,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// must end within 2 s, whatever its peers do.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(1500);
 
-/// How long the end of a slow disk is waited for after the connections are closed.
+/// How long to wait for a slow disk after the connections are closed.
 const SAVE_TIMEOUT: Duration = Duration::from_millis(300);
 
 /// A TCP server: accepts connections for an [`Authority`].

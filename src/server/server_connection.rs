@@ -24,7 +24,7 @@ use super::{
     connection_io::{
         CLOSE_TIMEOUT, ConnectionEnd, linger_close, read_failure, send_final, write_frames,
     },
-    server_entry::{Entrance, refused},
+    server_entry::{ServerEntry, refused},
     server_handshake::{ConnectionGuard, admit},
     server_inner::ServerInner,
 };
@@ -54,11 +54,11 @@ pub(super) async fn serve<M: Model, R: Reader, W: Writer>(
     stranger: StrangerGuard<M>,
 ) {
     let begun = Instant::now();
-    let mut entrance = Entrance::new(inner, &stranger, reader, writer);
+    let mut entry = ServerEntry::new(inner, &stranger, reader, writer);
     // A shutdown interrupts only the wait for the Hello. Its answer is written in
     // full, because an admitted client has to learn its token.
     let hello = tokio::select! {
-        hello = entrance.hello() => hello,
+        hello = entry.hello() => hello,
         order = stranger.ending() => Err(match order {
             StrangerOrder::Refuse(reason) => refused(reason),
             StrangerOrder::TimedOut => {
@@ -69,14 +69,14 @@ pub(super) async fn serve<M: Model, R: Reader, W: Writer>(
         }),
         () = inner.shutdown.cancelled() => Err(ConnectionEnd::Shutdown),
     };
-    let Entrance { reader, mut writer, is_mute, .. } = entrance;
+    let ServerEntry { reader, mut writer, is_mid_handshake, .. } = entry;
     let peer = address.map_or_else(|| "memory".into(), |address| address.to_string());
     match hello {
         // On the heap, because strangers must not pay for it.
         Ok(hello) => Box::pin(serve_client(inner, reader, writer, &peer, stranger, &hello)).await,
         Err(end) => {
             log_end(inner, &inner.logs.strangers, &peer, None, &end);
-            if !is_mute {
+            if !is_mid_handshake {
                 close_stranger(reader.into_inner(), &mut writer, end, &stranger).await;
             }
         }

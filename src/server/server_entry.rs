@@ -29,14 +29,14 @@ use crate::{
 };
 
 /// The connection of a stranger.
-pub(super) struct Entrance<'a, M: Model, R, W> {
+pub(super) struct ServerEntry<'a, M: Model, R, W> {
     inner: &'a ServerInner<M>,
     guard: &'a StrangerGuard<M>,
     pub(super) reader: ChannelReader<R>,
     pub(super) writer: ChannelWriter<W>,
     /// Whether the client understands no frame at the moment: from message 2 until
     /// message 3 has opened the channel.
-    pub(super) is_mute: bool,
+    pub(super) is_mid_handshake: bool,
 }
 
 /// The client of an encrypted channel.
@@ -46,7 +46,7 @@ struct Proven {
     hash: [u8; 32],
 }
 
-impl<'a, M: Model, R: Reader, W: Writer> Entrance<'a, M, R, W> {
+impl<'a, M: Model, R: Reader, W: Writer> ServerEntry<'a, M, R, W> {
     pub(super) fn new(
         inner: &'a ServerInner<M>,
         guard: &'a StrangerGuard<M>,
@@ -54,12 +54,11 @@ impl<'a, M: Model, R: Reader, W: Writer> Entrance<'a, M, R, W> {
         writer: W,
     ) -> Self {
         let (reader, writer) = (ChannelReader::new(reader), ChannelWriter::new(writer));
-        Self { inner, guard, reader, writer, is_mute: false }
+        Self { inner, guard, reader, writer, is_mid_handshake: false }
     }
 
-    /// Lets the client show what it has, and reads its `Hello`, which the control has not
-    /// seen yet. Dropping the future leaves the writer between two frames, unless
-    /// [`is_mute`](Self::is_mute).
+    /// Runs the entry up to the client's `Hello`, which the control has not seen yet. Dropping the future leaves the writer between two frames, unless
+    /// [`is_mid_handshake`](Self::is_mid_handshake).
     ///
     /// # Errors
     /// How the connection ended.
@@ -107,16 +106,16 @@ impl<'a, M: Model, R: Reader, W: Writer> Entrance<'a, M, R, W> {
         };
         self.change(AdmissionControl::opening)?;
         self.guard.order(|order| order == StrangerOrder::Answer).await;
-        let entry = self.guard.admissions.look(|control| control.entry(self.guard.id));
+        let entry = self.guard.admissions.inspect(|control| control.entry(self.guard.id));
         let (reply, replied) = responder.reply(entry).map_err(malformed)?;
-        self.is_mute = true;
+        self.is_mid_handshake = true;
         self.writer.send(&reply).await.map_err(|_| ConnectionEnd::Lost)?;
         let message = self.reader.message(FINISH_LENGTH).await;
         let message = message.map_err(|_| ConnectionEnd::Lost)?;
         let channel = replied.finish(&message).map_err(malformed)?;
         self.reader.decrypt(channel.opener);
         self.writer.encrypt(channel.sealer);
-        self.is_mute = false;
+        self.is_mid_handshake = false;
         let (key, hash) = (channel.peer, channel.hash);
         self.change(|control, now, id| control.proven(now, id, key))?;
         Ok(Proven { key, hash })
@@ -232,7 +231,7 @@ fn changed<M: Model, T>(
 }
 
 fn frame_limit<M: Model>(guard: &StrangerGuard<M>) -> usize {
-    guard.admissions.look(|control| control.frame_limit(guard.id))
+    guard.admissions.inspect(|control| control.frame_limit(guard.id))
 }
 
 async fn next_frame<M: Model, R: Reader>(
@@ -295,6 +294,7 @@ const fn out_of_turn() -> ConnectionEnd {
     refused(EntryRefusal::OutOfTurn)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 fn malformed(error: impl ToString) -> ConnectionEnd {
     ConnectionEnd::Fault(ProtocolError::Malformed { detail: error.to_string() })
 }

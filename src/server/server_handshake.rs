@@ -1,5 +1,5 @@
-//! The answer to a `Hello`: asks the admission, then the authority, and writes what they
-//! say. Knows nothing of what comes before and after.
+//! The answer to a `Hello`: asks the admission, then the authority, and writes their
+//! answer. Knows nothing of the entry and of what follows.
 
 use std::{
     io,
@@ -20,7 +20,7 @@ use crate::{
     admission::Admitted,
     model::Model,
     protocol::{Hello, Reconnected, ServerMessage, SessionToken, Welcome, framing::Format},
-    sync::session::{Admission, ConnectionId, Credentials, Rejected},
+    sync::session::{Accepted, ConnectionId, Credentials, Rejected},
     transport::{ChannelWriter, Writer},
 };
 
@@ -60,7 +60,7 @@ pub(super) async fn admit<'a, M: Model, W: Writer>(
     writer: &mut ChannelWriter<W>,
 ) -> Result<ConnectionGuard<'a, M>, ConnectionEnd> {
     let (answer, format, guard) = match decide(inner, stranger, hello)? {
-        Ok(Admission { connection, format, answer }) => {
+        Ok(Accepted { connection, format, answer }) => {
             let superseded = inner.connections.insert(connection, peer);
             writer.admit();
             (answer, format, Ok(ConnectionGuard { inner, connection, format, superseded }))
@@ -91,7 +91,7 @@ fn decide<M: Model>(
     inner: &ServerInner<M>,
     stranger: &StrangerGuard<M>,
     hello: &Hello,
-) -> Result<Result<Admission<M>, Rejected>, ConnectionEnd> {
+) -> Result<Result<Accepted<M>, Rejected>, ConnectionEnd> {
     let (authority, admissions, id) = (&inner.authority, &stranger.admissions, stranger.id);
     let roster = &authority.state().roster;
     let has_place = |key| roster.participants.values().any(|other| other.key == Some(key));
@@ -99,7 +99,7 @@ fn decide<M: Model>(
     let Admitted { key, kept_places, .. } = admitted.map_err(refused)?;
     let token = if key.is_none() { Some(fresh_token()?) } else { None };
     let decided = authority.hello(hello, Credentials { key, token, kept_places });
-    if let Ok(Admission { answer, .. }) = &decided {
+    if let Ok(Accepted { answer, .. }) = &decided {
         let name = match answer {
             ServerMessage::Welcome(Welcome { name, .. })
             | ServerMessage::ReconnectSuccessful(Reconnected { name, .. }) => name,

@@ -36,7 +36,7 @@ pub(super) struct LogLimits {
 }
 
 impl<M: Model> ServerInner<M> {
-    /// How many lines were left out before this one; `None` if this one is to be left
+    /// How many lines were left out before this line; `None` if this line is to be left
     /// out, too.
     pub(super) fn may_log(&self, limit: &Mutex<LogLimit>) -> Option<u64> {
         limit.lock().unwrap_or_else(PoisonError::into_inner).allow(self.authority.clock())

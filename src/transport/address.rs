@@ -14,7 +14,7 @@ use tokio::net::lookup_host;
 use crate::protocol::DEFAULT_PORT;
 
 /// `address`, with [`DEFAULT_PORT`] appended if it has no port. An IPv6 address without
-/// brackets gets them. A link-local one may end in the interface of this machine, by its
+/// brackets gets them. A link-local address may end in the interface of this machine, by its
 /// name or number.
 ///
 /// ```

@@ -1,7 +1,7 @@
 //! The two halves of a connection, which may be encrypted.
 //!
-//! They carry a byte stream: what the channel seals and where it cuts is invisible to
-//! whoever reads and writes. Plain, they pass everything through.
+//! They carry a byte stream: the caller does not see how the channel seals and splits it.
+//! Plain, they pass everything through.
 
 use std::{
     io,
@@ -19,7 +19,7 @@ use crate::security::{
     channel::{CHUNK, EARLY_CHUNK, TAG},
 };
 
-/// The length of the length of a message.
+/// The size of the length before a message, in bytes.
 const PREFIX: usize = 2;
 
 /// The smallest room for a read, in bytes. 4 KiB: dozens of edits.
@@ -200,7 +200,7 @@ impl<R: Reader> ChannelReader<R> {
     }
 }
 
-/// The capacity that a buffer keeps, in bytes. A larger one is freed.
+/// The capacity that a buffer keeps, in bytes. A larger buffer is freed.
 const KEPT_CAPACITY: usize = 16 * 1024;
 
 /// The sending half. What is written at once is sealed at once. Flush it: what was
@@ -413,11 +413,11 @@ mod tests {
     async fn stream_that_ends_within_a_message_is_an_error() {
         let (near, far) = tokio::io::duplex(1 << 10);
         let (client, host) = channels();
-        let mut sealed = Vec::new();
-        let mut sealer = client.sealer;
-        sealer.seal(b"the end", &mut sealed).unwrap();
+        let mut message = Vec::new();
+        let Channel { mut sealer, .. } = client;
+        sealer.seal(b"the end", &mut message).unwrap();
         let (_, mut raw) = tokio::io::split(near);
-        raw.write_all(&sealed[..sealed.len() - 1]).await.unwrap();
+        raw.write_all(&message[..message.len() - 1]).await.unwrap();
         raw.shutdown().await.unwrap();
         let mut reader = ChannelReader::new(tokio::io::split(far).0);
         reader.decrypt(host.opener);

@@ -1,5 +1,5 @@
 //! The attacker's suite: what a stranger in the network tries, against a whole host and
-//! whole clients. Nothing in this network is local, so nobody is exempt from the code.
+//! whole clients. Nothing in this network is local, so no client is exempt from the code.
 
 mod entering;
 mod guessing;
@@ -82,7 +82,7 @@ fn is_connected<M: Model>(client: &RemoteDispatcher<M>) -> bool {
     matches!(client.status(), Status::Connected { .. })
 }
 
-/// Connects clients to whoever is in the network between them and the host.
+/// Connects clients to the attacker in the network between them and the host.
 #[derive(Clone)]
 struct Wire(mpsc::UnboundedSender<DuplexStream>);
 

@@ -118,7 +118,7 @@ fn sources(folder: PathBuf) -> String {
 #[test]
 fn tests_of_the_promises_exist() {
     let text = document("docs/security.md");
-    let (_, table) = text.split_once("## What notices").unwrap();
+    let (_, table) = text.split_once("## Tests").unwrap();
     let (table, _) = table.split_once("\n## ").unwrap();
     let sources = ["src", "tests", "crates"].map(|folder| sources(root().join(folder))).concat();
     let rows = table.lines().filter(|line| line.starts_with("| ")).skip(1);

@@ -19,7 +19,7 @@ use imbolc_net::{
     sync::{
         mirror::{Mirror, MirrorError, MirrorOutput},
         session::{
-            Admission, ConnectionId, Credentials, Rejected, Session, SessionConfig, SessionOutput,
+            Accepted, ConnectionId, Credentials, Rejected, Session, SessionConfig, SessionOutput,
             Update,
         },
     },
@@ -74,9 +74,9 @@ pub fn instance(number: u8) -> InstanceId {
     InstanceId::new([number; 16])
 }
 
-fn welcomed(admission: Result<Admission<Studio>, Rejected>) -> (ConnectionId, Welcome) {
+fn welcomed(admission: Result<Accepted<Studio>, Rejected>) -> (ConnectionId, Welcome) {
     match admission {
-        Ok(Admission { connection, answer: ServerMessage::Welcome(welcome), .. }) => {
+        Ok(Accepted { connection, answer: ServerMessage::Welcome(welcome), .. }) => {
             (connection, welcome)
         }
         other => panic!("{other:?}"),
@@ -166,7 +166,7 @@ impl Harness {
         std::mem::take(&mut self.notices)
     }
 
-    pub fn handshake(&mut self, hello: &Hello) -> Result<Admission<Studio>, Rejected> {
+    pub fn handshake(&mut self, hello: &Hello) -> Result<Accepted<Studio>, Rejected> {
         let token = self.token();
         self.enter(hello, Credentials::plain(token))
     }
@@ -175,7 +175,7 @@ impl Harness {
         &mut self,
         hello: &Hello,
         credentials: Credentials,
-    ) -> Result<Admission<Studio>, Rejected> {
+    ) -> Result<Accepted<Studio>, Rejected> {
         self.session.handle_hello(self.now, hello, credentials)
     }
 

@@ -103,7 +103,7 @@ fn serve(mut stream: TcpStream, welcome: &[u8], message: &Value) -> std::io::Res
         length => {
             let mut opening = vec![0; length.into()];
             stream.read_exact(&mut opening)?;
-            // An error comes in clear, from whoever is in the network.
+            // An error comes in clear, and anyone in the network can send it.
             if is(&["Error"]) { None } else { Some(open_channel(&mut stream, &opening)?) }
         }
     };

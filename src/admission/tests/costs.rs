@@ -3,17 +3,18 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::{
-    AdmissionConfig, AdmissionOutput, AdmissionPolicy, IpAddr, MILLISECOND, Rig, SECOND,
+    AdmissionConfig, AdmissionOutput, AdmissionPolicy, Duration, IpAddr, MILLISECOND, Rig, SECOND,
     StrangerId, Timestamp, Verdict, WORDS, known, lan, public_key,
 };
 use crate::protocol::EntryRefusal;
 
+#[expect(clippy::unnecessary_wraps, reason = "as the rig takes it")]
 fn far(number: u16) -> Option<IpAddr> {
     let [high, low] = number.to_be_bytes();
     Some([10, 0, high, low].into())
 }
 
-/// Who holds an unfinished handshake, and may still enter.
+/// The strangers with an unfinished handshake that may still enter.
 fn is_open(rig: &Rig, id: StrangerId) -> bool {
     rig.control.frame_limit(id) > 0
 }
@@ -149,7 +150,7 @@ fn handshake_has_5_s_until_the_first_message() {
     let mut rig = Rig::with(AdmissionPolicy::Ask);
     let silent = rig.connect(lan(1));
     let opened = rig.enter(lan(2), public_key(2));
-    rig.pass(5 * SECOND - MILLISECOND);
+    rig.pass(Duration::from_millis(4_999));
     assert!(is_open(&rig, silent) && is_open(&rig, opened));
     rig.pass(2 * MILLISECOND);
     for id in [silent, opened] {
@@ -163,7 +164,7 @@ fn run_of_the_code_has_60_s() {
     let mut rig = Rig::with(AdmissionPolicy::Code);
     let id = rig.enter(lan(1), public_key(1));
     rig.control.begin_code(rig.now, id).unwrap();
-    rig.pass(60 * SECOND - MILLISECOND);
+    rig.pass(Duration::from_millis(59_999));
     assert!(is_open(&rig, id));
     rig.pass(MILLISECOND);
     assert!(rig.saw(&AdmissionOutput::TimedOut(id)));
@@ -178,7 +179,7 @@ fn admitted_client_has_5_s_until_its_hello() {
     let proven = rig.enter(lan(2), public_key(2));
     rig.control.begin_code(rig.now, proven).unwrap();
     rig.control.code_proof(rig.now, proven, || true).unwrap();
-    rig.pass(5 * SECOND - 10 * MILLISECOND);
+    rig.pass(Duration::from_millis(4_990));
     assert!(is_open(&rig, asked) && is_open(&rig, proven));
     rig.pass(10 * MILLISECOND);
     assert!(rig.saw(&AdmissionOutput::TimedOut(asked)));

@@ -7,7 +7,7 @@ use super::{
     StrangerId, Timestamp, Verdict, WORDS, code, lan, public_key,
 };
 
-/// A SplitMix64 generator.
+/// A `SplitMix64` generator.
 struct Dice(u64);
 
 impl Dice {
@@ -193,7 +193,7 @@ impl Walk {
         let [opening, key, hello, begin, confirm, ask, reveal, name, verdict, wait] =
             [25, 35, 50, 58, 68, 78, 84, 87, 89, 99];
         match (connection.doing, connection.key) {
-            _ if roll < 20 || roll > 91 => roll,
+            _ if !(20..=91).contains(&roll) => roll,
             (Doing::Code { .. }, _) => confirm,
             (Doing::Question, _) => [reveal, name, verdict][usize::try_from(roll % 3).unwrap()],
             (Doing::Told, _) => wait,

@@ -277,7 +277,7 @@ impl<M: Model> Mirror<M> {
         Ok(self.prediction.push(op, log))
     }
 
-    /// Refuses to a viewer what the authority would refuse it whatever else is so.
+    /// Refuses what the authority refuses to every viewer.
     fn check_role(&self) -> Result<(), Refusal> {
         rules::authorise(&self.prediction.state, self.me.client, Access::Anyone)
     }

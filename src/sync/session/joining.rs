@@ -56,7 +56,7 @@ impl Credentials {
 /// An accepted handshake.
 #[derive(Debug)]
 #[must_use = "the client waits for the answer"]
-pub struct Admission<M: Model> {
+pub struct Accepted<M: Model> {
     /// The id of the connection from now on.
     pub connection: ConnectionId,
     /// The format of both directions from now on.
@@ -85,7 +85,7 @@ impl<M: Model> Session<M> {
         now: Timestamp,
         hello: &Hello,
         credentials: Credentials,
-    ) -> Result<Admission<M>, Rejected> {
+    ) -> Result<Accepted<M>, Rejected> {
         let format = Self::agree(hello).map_err(Rejected::Unfit)?;
         self.check_key(hello, credentials).map_err(Rejected::Unfit)?;
         self.notice_pause(now);
@@ -159,7 +159,7 @@ impl<M: Model> Session<M> {
         credentials: Credentials,
         lost: Option<ClientId>,
         format: Format,
-    ) -> Result<Admission<M>, ProtocolError> {
+    ) -> Result<Accepted<M>, ProtocolError> {
         let limit = self.config.max_participants;
         let taken = self.state.roster.participants.len() + credentials.kept_places as usize;
         if lost.is_none() && taken >= limit as usize {
@@ -229,7 +229,7 @@ impl<M: Model> Session<M> {
             resume_window: Millis::of(self.config.resume_window),
             state: (*self.state).clone(),
         });
-        Ok(Admission { connection, format, answer })
+        Ok(Accepted { connection, format, answer })
     }
 
     fn resume_place(
@@ -239,7 +239,7 @@ impl<M: Model> Session<M> {
         (hello, resume): (&Hello, &Resume),
         credentials: Credentials,
         format: Format,
-    ) -> Admission<M> {
+    ) -> Accepted<M> {
         // It takes over even if the old connection still looks alive: that may be dead
         // without having noticed.
         self.apply_on_release_of_all(client);
@@ -292,7 +292,7 @@ impl<M: Model> Session<M> {
             clock: now,
             resume_window: Millis::of(self.config.resume_window),
         });
-        Admission { connection, format, answer }
+        Accepted { connection, format, answer }
     }
 
     fn new_link(

@@ -1,5 +1,5 @@
 //! What the session keeps of the keys that its participants have proven: their names,
-//! who stays a viewer, and whom the host has removed. It must not know how a key is proven.
+//! which stay viewers, and which the host has removed. It must not know how a key is proven.
 
 use std::collections::BTreeSet;
 

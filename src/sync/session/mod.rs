@@ -45,7 +45,7 @@ use std::{
 use base_log::BaseLog;
 use history::Take;
 pub use incoming::MessageOutcome;
-pub use joining::{Admission, Credentials, Rejected, checked_name};
+pub use joining::{Accepted, Credentials, Rejected, checked_name};
 use key_book::KeyBook;
 pub use member::ConnectionId;
 use member::{Link, LinkState, Member};

@@ -1,6 +1,6 @@
 //! What the host decides of a participant: its role, whether it may be here, and whether
-//! what it owns is kept while it is away. Whatever has a key is meant with every place of
-//! this key, because its owner could otherwise go on in another program.
+//! what it owns is kept while it is away. A decision about a participant with a key
+//! applies to every place of this key: its user could otherwise continue in another program.
 
 use std::sync::Arc;
 
@@ -62,8 +62,8 @@ impl<M: Model> Session<M> {
     }
 
     /// Ends the place of `client` at once, and refuses its key until
-    /// [`readmit_key`](Self::readmit_key), whatever the shell says of it. Returns who that
-    /// was; `None` if there is no such participant, and for the host.
+    /// [`readmit_key`](Self::readmit_key), whatever the shell says of it. Returns what was
+    /// removed; `None` if there is no such participant, and for the host.
     ///
     /// A plain client has no key that could be refused: where plain clients are admitted,
     /// it may come back as a new participant.
@@ -94,7 +94,7 @@ impl<M: Model> Session<M> {
     }
 
     /// Binds the name of a key that the host knew before the session, as if it had taken
-    /// part: nobody else gets the name. Of two keys with one name the first has it.
+    /// part: no other key gets the name. Of two keys with one name the first has it.
     pub fn bind_name(&mut self, name: &str, key: PublicKey) {
         self.keys.bind(name, key, true);
     }

@@ -14,7 +14,7 @@ const INTERVAL: Duration = Duration::from_millis(100);
 /// The notices of a session.
 pub(super) struct Notices<T> {
     waiting: VecDeque<T>,
-    /// When the next one may leave.
+    /// When the next notice may leave.
     due: Timestamp,
     /// The latest that have left.
     left: VecDeque<T>,

@@ -1,4 +1,4 @@
-//! An attacker that was in the session before, or has heard of somebody who is.
+//! An attacker that was in the session before, or knows of a participant.
 
 use imbolc_net::{
     Dispatcher,
@@ -65,7 +65,7 @@ async fn removed_client_ends_and_stays_out_until_admitted() {
     }
 }
 
-/// Whoever was removed may come back with another key.
+/// A removed participant may return with another key.
 #[tokio::test(start_paused = true)]
 async fn code_from_before_a_removal_is_wrong() {
     let (host, lan) = host(AdmissionPolicy::Code);
@@ -81,7 +81,7 @@ async fn code_from_before_a_removal_is_wrong() {
     assert_eq!(refused, EntryRefusal::WrongCode);
 }
 
-/// The instance of Ana is in her `Hello`, which whoever was the host before has seen.
+/// The instance of Ana is in her `Hello`, which every earlier host has seen.
 #[tokio::test(start_paused = true)]
 async fn place_belongs_to_its_key() {
     let (host, lan) = host(AdmissionPolicy::Open);

@@ -204,7 +204,7 @@ async fn changed_offer_of_versions_is_noticed() {
     relay(taps, lan, |passing| match (passing.way, passing.number) {
         (Way::ToHost, 0) => {
             let mut opening = passing.bytes;
-            // The length, the number of versions, and one that nobody speaks.
+            // The length, the number of versions, and an unknown version.
             opening[1] += 1;
             opening[10] += 1;
             opening.insert(11, 99);
@@ -218,8 +218,7 @@ async fn changed_offer_of_versions_is_noticed() {
     assert_eq!(participants(&host), 1);
 }
 
-/// The prologue does not protect what nobody has verified: the offer, the host's choice
-/// and how one enters are all in the handshake hash.
+/// The offer, the host's choice and its hint how to enter are all in the handshake hash.
 #[tokio::test(start_paused = true)]
 async fn changed_byte_of_the_handshake_ends_it() {
     let (host, lan) = host(AdmissionPolicy::Open);

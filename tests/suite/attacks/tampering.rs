@@ -40,7 +40,7 @@ enum Harm {
     Doubled,
     Swapped,
     Truncated,
-    /// A message that nobody sealed comes before it.
+    /// A message that is not sealed comes before it.
     Forged,
     /// A message of an earlier connection of the client comes in its place.
     Spliced,

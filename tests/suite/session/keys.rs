@@ -154,7 +154,7 @@ fn program_without_memory_takes_over_its_place() {
 fn place_that_the_program_does_not_remember_is_not_resumed() {
     let mut harness = Harness::new();
     let ana = joined(&mut harness, "Ana", key(1));
-    // The `Welcome` to this one is lost, so she still counts as in her first place.
+    // The `Welcome` is lost, so she still counts as in her first place.
     let again = Hello { attempt: 2, ..of("Ana", 1) };
     let lost = harness.join_by(&again, Credentials::proven(key(1)));
     let resume = |client_id| Some(Resume { client_id, ..ana.mirror.resume() });

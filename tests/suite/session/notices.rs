@@ -1,4 +1,4 @@
-//! Notices of the engine: how fast they leave, and who gets them.
+//! Notices of the engine: how fast they leave, and which participants get them.
 
 use std::time::Duration;
 

@@ -8,7 +8,7 @@ use imbolc_net::{
         ActionNumber, ClientId, ClientMessage, Hello, ProtocolError, Resume, ServerMessage,
     },
     studio::Studio,
-    sync::session::{Admission, ConnectionId, MessageOutcome, Rejected},
+    sync::session::{Accepted, ConnectionId, MessageOutcome, Rejected},
 };
 
 use super::SECOND;
@@ -156,7 +156,7 @@ fn abandoned_attempts_of_a_pause_take_no_place() {
     }
 }
 
-fn accept(guest: &mut Guest, admission: Admission<Studio>) {
+fn accept(guest: &mut Guest, admission: Accepted<Studio>) {
     let ServerMessage::ReconnectSuccessful(back) = admission.answer else {
         panic!("{:?}", admission.answer);
     };

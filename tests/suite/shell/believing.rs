@@ -48,7 +48,7 @@ fn join(connector: &ScriptedConnector, options: JoinOptions) -> Joining {
 }
 
 async fn failure(joining: Joining) -> ConnectionError {
-    joining.await.unwrap().err().expect("it must not join")
+    joining.await.unwrap().expect_err("it must not join")
 }
 
 /// Ana with `installation`.
@@ -203,7 +203,7 @@ async fn welcome_before_the_mac_is_not_believed() {
     assert!(!installation.is_pinned(key(1)));
 }
 
-/// Whoever types a code wants a host that has it.
+/// A user that types a code wants a host that has it.
 #[tokio::test(start_paused = true)]
 async fn host_that_plays_open_has_to_show_the_code() {
     let (mut host, connector) = ScriptedHost::encrypted(1, Entry::Open).await;
@@ -578,7 +578,7 @@ async fn client_never_falls_back_to_plain() {
         (vec![0, 99], malformed()),
     ];
     for (bytes, expected) in &cases {
-        assert!(!expected.is_final(), "whoever is in the network could end it for good");
+        assert!(!expected.is_final(), "an attacker in the network could end it for good");
         let joining = join(&connector, ana(&installation()));
         answer_in_clear(&mut host, bytes).await;
         assert_eq!(failure(joining).await, *expected);

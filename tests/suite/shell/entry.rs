@@ -1,5 +1,5 @@
-//! The rows of the table in docs/protocol.md, "Entering": who is admitted, from the first
-//! byte of a connection to the `Hello`.
+//! The rows of the table in docs/protocol.md, "Entering": from the first byte of a
+//! connection to the `Hello`.
 
 use imbolc_net::{
     Dispatcher, Event,
@@ -323,11 +323,8 @@ async fn removed_key_is_refused_until_it_is_admitted_by_name() {
     host.administer(HostCommand::Remove { client: ClientId(1) }).unwrap();
     assert_ne!(code(&host), before, "she knew the old code");
     loop {
-        match eve.receive().await.expect("she is told") {
-            ServerMessage::Error(error) => {
-                break assert_eq!(error, ProtocolError::NotAdmitted(EntryRefusal::Removed));
-            }
-            _ => {}
+        if let ServerMessage::Error(error) = eve.receive().await.expect("she is told") {
+            break assert_eq!(error, ProtocolError::NotAdmitted(EntryRefusal::Removed));
         }
     }
     let mut eve = Visitor::connect(&lan, 1).await;
@@ -418,8 +415,8 @@ async fn host_sets_roles_and_frees_what_absent_ones_own() {
     assert!(!host.state().roster.owns(client, BASS));
     host.administer(HostCommand::SetRole { client, role: Role::Viewer }).unwrap();
     assert_eq!(host.state().roster.participants[&client].role, Role::Viewer);
-    let nobody = HostCommand::SetRole { client: ClientId(9), role: Role::Viewer };
-    assert_eq!(host.administer(nobody), Err(DispatchError::NoParticipant));
+    let absent = HostCommand::SetRole { client: ClientId(9), role: Role::Viewer };
+    assert_eq!(host.administer(absent), Err(DispatchError::NoParticipant));
     host.close().await.unwrap();
     assert!(matches!(host.administer(HostCommand::NewCode), Err(DispatchError::Closed(_))));
 }
@@ -496,7 +493,7 @@ async fn known_key_keeps_its_place_among_strangers() {
     ana.join("Ana").await;
     drop(ana);
     let mut ana = Visitor::connect(&lan, 1).await;
-    // She has shown her key, so nobody displaces her.
+    // She has shown her key, so no stranger displaces her.
     eventually("she has", || host.stats().open == 1).await;
     sleep(SECOND / 10).await;
     let _strangers: Vec<_> = (0..300).map(|_| lan.connect([192, 0, 2, 1])).collect();

@@ -182,7 +182,7 @@ impl World<'_> {
             client.token = None;
             client.has_place = false;
             // Half of the time it still knows which program it is.
-            if client.attempts % 2 == 0 {
+            if client.attempts.is_multiple_of(2) {
                 client.instance = client.instance.wrapping_add(1);
                 client.attempts = 0;
             }

@@ -11,7 +11,7 @@ use imbolc_net::{
     },
     studio::{AutomationAction, NetworkAction, PianoRollAction},
     sync::session::{
-        Admission, ConnectionId, Credentials, MessageOutcome, Rejected, Session, SessionOutput,
+        Accepted, ConnectionId, Credentials, MessageOutcome, Rejected, Session, SessionOutput,
         Update,
     },
     util::time::Timestamp,
@@ -448,7 +448,7 @@ impl World<'_> {
             format!("{known:?}: {} after {newest}", hello.attempt)
         })?;
         let (stage, answer) = match answer {
-            Ok(Admission { connection, format, answer }) => {
+            Ok(Accepted { connection, format, answer }) => {
                 let resumed = hello.resume.is_some();
                 let client = connection.client;
                 let is_its = if resumed {
@@ -456,7 +456,7 @@ impl World<'_> {
                 } else {
                     !roster.participants.contains_key(&client)
                 };
-                ensure(is_its, "nobody gets the place of another", || {
+                ensure(is_its, "no client gets the place of another", || {
                     format!("{client} for {place:?}, known as {known:?}")
                 })?;
                 let shown = self.session.state().roster.participants[&client].key;
