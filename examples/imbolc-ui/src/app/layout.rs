@@ -270,17 +270,16 @@ fn status_text(status: &Status, join_address: Option<&str>) -> (String, Style) {
 
 /// What a newcomer needs, and who waits.
 fn admission_marks(admission: &AdmissionStatus, line: &mut Line<'_>) {
-    match admission.policy {
-        AdmissionPolicy::Open => line.push_span(Span::styled(", open", theme::WARNING)),
-        _ => {
-            let (paused, style) = match admission.paused {
-                Some(CodePause::Everybody) => (" paused", theme::ERROR),
-                Some(CodePause::Addresses(_)) => (" paused for some", theme::ERROR),
-                None => ("", theme::GOOD),
-            };
-            let code = format!(", code {}{paused}", admission.code.shown());
-            line.push_span(Span::styled(code, style));
-        }
+    if admission.policy == AdmissionPolicy::Open {
+        line.push_span(Span::styled(", open", theme::WARNING));
+    } else {
+        let (paused, style) = match admission.paused {
+            Some(CodePause::Everybody) => (" paused", theme::ERROR),
+            Some(CodePause::Addresses(_)) => (" paused for some", theme::ERROR),
+            None => ("", theme::GOOD),
+        };
+        let code = format!(", code {}{paused}", admission.code.shown());
+        line.push_span(Span::styled(code, style));
     }
     match admission.requests.len() {
         0 => {}
