@@ -88,9 +88,9 @@ fn run_share() {
         runs += 1;
     }
     assert!(total.batches > 0 && total.panics > 0, "{total:?}");
-    assert!(total.taken_over > 0 && total.removed > 0 && total.viewers > 0, "{total:?}");
-    // The engine is late about once in 3,000 events.
-    assert!(total.late > 0 || total.steps < 100_000, "{total:?}");
+    // These are too rare for a short run to be sure of them.
+    let rare = [total.taken_over, total.removed, total.viewers, total.late];
+    assert!(rare.iter().all(|count| *count > 0) || total.steps < 100_000, "{total:?}");
     let took = began.elapsed();
     let rate = total.steps as f64 / took.as_secs_f64();
     println!("{runs} seeds from {first}, {rate:.0} steps per second: {total:?}");
