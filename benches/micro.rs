@@ -78,6 +78,7 @@ fn reading_under_load(criterion: &mut Criterion) {
 fn reading_past_blocked_writer(criterion: &mut Criterion) {
     let setup = Setup {
         host: "Ana".into(),
+        key: None,
         model: fixture::studio(16),
         engine: threaded(SilentEngine::default),
         config: SessionConfig::default(),

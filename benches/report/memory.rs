@@ -78,6 +78,7 @@ fn of_each(bytes: i64, number: u32) -> Figure {
 fn hosted_authority() -> Arc<Authority> {
     let setup = Setup {
         host: "Ana".into(),
+        key: None,
         model: band::session(INSTRUMENTS),
         engine: threaded(SilentEngine::default),
         config: SessionConfig::default(),

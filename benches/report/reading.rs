@@ -175,6 +175,7 @@ fn blocked_writer(bench: &mut Bench) {
 fn read_authority() -> Arc<Authority> {
     let setup = Setup {
         host: "Ana".into(),
+        key: None,
         model: band::session(INSTRUMENTS),
         engine: threaded(SilentEngine::default),
         config: SessionConfig::default(),

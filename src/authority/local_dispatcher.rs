@@ -44,6 +44,7 @@ impl<M: Model> LocalDispatcher<M> {
     pub fn open(name: &str, model: M::State, engine: Engine<M>) -> Result<Self, OpenError> {
         let setup = Setup {
             host: checked_name(name).map_err(OpenError::Name)?,
+            key: None,
             model,
             engine,
             config: SessionConfig::default(),

@@ -42,6 +42,7 @@ use crate::{
     dispatcher::{Clock, EVENT_BACKLOG, Event, OpenError},
     model::{EngineFault, Model},
     protocol::{ClientId, NetworkState, SessionId},
+    security::PublicKey,
     studio::Studio,
     sync::{
         roster_events,
@@ -95,6 +96,8 @@ impl<M: Model> fmt::Debug for Authority<M> {
 pub struct Setup<M: Model = Studio> {
     /// The name of the host.
     pub host: String,
+    /// The key of the host, which the roster shows.
+    pub key: Option<PublicKey>,
     /// The initial state.
     pub model: M::State,
     /// The engine.
@@ -133,6 +136,7 @@ impl<M: Model> Authority<M> {
     fn of(setup: Setup<M>, id: SessionId, clock: Clock) -> Result<Arc<Self>, OpenError> {
         setup.config.check()?;
         let session = Session::hosted(setup.config, id, &setup.host, setup.model);
+        let session = session.with_host_key(setup.key);
         Self::new(session, setup.engine, clock)
     }
 

@@ -88,14 +88,21 @@ impl<M: Model> HostDispatcher<M> {
         model: M::State,
         engine: Engine<M>,
         listener: impl Listener,
-        options: HostOptions,
+        mut options: HostOptions,
     ) -> Result<Self, OpenError> {
+        let host = checked_name(name).map_err(OpenError::Name)?;
+        let installation = match options.installation.take() {
+            Some(installation) => installation,
+            None => Installation::in_memory().map_err(OpenError::Random)?,
+        };
         let setup = Setup {
-            host: checked_name(name).map_err(OpenError::Name)?,
+            host,
+            key: Some(installation.public()),
             model,
             engine,
             config: options.session.clone(),
         };
+        options.installation = Some(installation);
         let authority = Authority::hosting(setup, fresh_session_id()?)?;
         let shutdown = CancellationToken::new();
         let server = NetServer::serve(Arc::clone(&authority), listener, &shutdown, options)?;

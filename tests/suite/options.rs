@@ -195,6 +195,7 @@ async fn serve_and_join_refuse_senseless_options() {
     let (listener, connector) = in_memory();
     let setup = |config| Setup::<Studio> {
         host: "Ana".into(),
+        key: None,
         model: StudioState::starter(),
         engine: inline(SilentEngine::default),
         config,

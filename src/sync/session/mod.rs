@@ -64,6 +64,7 @@ use crate::{
         ClientId, NetworkState, Participant, ProtocolError, Refusal, Roster, Seq, ServerMessage,
         SessionId,
     },
+    security::PublicKey,
     sync::{
         SessionEvent, UndoReport,
         digester::Digester,
@@ -160,6 +161,18 @@ impl<M: Model> Session<M> {
             latest_full: None,
             gone: VecDeque::new(),
         }
+    }
+
+    /// The same session, whose host shows `key` in the roster, if somebody sits there.
+    #[must_use]
+    pub fn with_host_key(mut self, key: Option<PublicKey>) -> Self {
+        let state = Arc::make_mut(&mut self.state);
+        let roster = Arc::make_mut(&mut state.roster);
+        if let Some(host) = roster.participants.get_mut(&ClientId::HOST) {
+            host.key = key;
+        }
+        self.polled = Arc::clone(&self.state);
+        self
     }
 
     /// The id of this session.

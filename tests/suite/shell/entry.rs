@@ -55,6 +55,8 @@ async fn code_admits_and_is_not_needed_again() {
     assert_eq!(ana.entry, Entry::Code);
     ana.prove_code(&code(&host)).await;
     assert_eq!(ana.join("Ana").await, "Ana");
+    let shown = host.state().roster.participants[&ClientId::HOST].key;
+    assert_eq!(shown, Some(ana.channel.peer), "everybody sees the key of the host");
     drop(ana);
     let mut ana = Visitor::connect(&lan, 1).await;
     ana.join("Ana").await;
