@@ -17,7 +17,7 @@ use imbolc_net::{
     dispatcher::{CloseReason, Status},
     model::{InstrumentId, Model, NoEngine},
     protocol::{
-        ClientMessage, Hello, PROTOCOL_VERSION, Role, ServerMessage,
+        ClientMessage, Hello, InstanceId, PROTOCOL_VERSION, Role, ServerMessage,
         framing::{self, Codec},
     },
     server::{HostDispatcher, HostOptions},
@@ -191,7 +191,7 @@ fn hello() -> ClientMessage<Ledger> {
         attempt: 0,
         checks_digests: false,
         role: Role::default(),
-        instance: None,
+        instance: Some(InstanceId::new([7; 16])),
         resume: None,
     })
 }

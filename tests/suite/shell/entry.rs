@@ -383,12 +383,15 @@ async fn place_is_kept_for_a_known_key_that_has_none() {
         let mut ana = Visitor::connect(&lan, 1).await;
         ana.prove_code(&code(&host)).await;
         ana.join("Ana").await;
-        if !is_away {
+        if is_away {
+            ana.speak().await;
+        } else {
             ana.send(&ClientMessage::<Studio>::Goodbye).await;
             eventually("she has left", || host.state().roster.participants.len() == 1).await;
         }
         drop(ana);
-        Visitor::connect(&lan, 2).await.join("Ben").await;
+        let mut ben = Visitor::connect(&lan, 2).await;
+        ben.join("Ben").await;
         let mut cid = Visitor::connect(&lan, 3).await;
         cid.join("Cid").await;
         if !is_away {
@@ -411,6 +414,7 @@ async fn host_sets_roles_and_frees_what_absent_ones_own() {
     let client = ClientId(1);
     let free = HostCommand::Free { client };
     assert_eq!(host.administer(free.clone()), Err(DispatchError::NotAway));
+    ana.speak().await;
     drop(ana);
     eventually("she is away", || host.state().roster.is_away(client)).await;
     host.administer(free).unwrap();

@@ -6,7 +6,7 @@ use std::{io, net::SocketAddr};
 use imbolc_net::{
     authority::inline,
     protocol::{
-        EntryRefusal, ProtocolError, ServerMessage,
+        ClientMessage, EntryRefusal, ProtocolError, ServerMessage,
         entry::{EntryReply, EntryRequest},
         framing::{self, Codec},
     },
@@ -15,7 +15,7 @@ use imbolc_net::{
         join_code::CodeProof, words,
     },
     server::{HostDispatcher, HostOptions},
-    studio::{SilentEngine, StudioState},
+    studio::{SilentEngine, Studio, StudioState},
     transport::Listener,
 };
 use serde::Serialize;
@@ -176,6 +176,11 @@ impl Visitor {
         let reason = self.refusal().await;
         assert_eq!(self.receive().await, None, "it is closed");
         reason
+    }
+
+    /// Says something in the session: only then the host keeps its place.
+    pub async fn speak(&mut self) {
+        self.send(&ClientMessage::<Studio>::Ping { nonce: 1 }).await;
     }
 
     /// Joins by its `Hello`, and returns the name that it has got.
