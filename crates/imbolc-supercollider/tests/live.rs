@@ -395,7 +395,7 @@ fn of_2048_instruments_256_sound_at_a_time() {
         assert!(late <= 100, "{late}");
         room.transport(TransportAction::Stop);
         room.until("they end", 3.0, |room| sounding(room) == 0);
-        assert_eq!(room.notices(), ["the sound is ready: JACK at 48000 Hz"]);
+        room.assert_started_only();
     });
 }
 
