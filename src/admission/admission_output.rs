@@ -24,12 +24,13 @@ pub enum AdmissionOutput {
     /// Tell the person at the host that a client asks to join. It comes again when the
     /// stranger has said its name.
     Asked(JoinRequest),
-    /// [`AdmissionControl::status`] has changed.
+    /// [`AdmissionControl::status`](super::AdmissionControl::status) has changed.
     Changed,
     /// Save the keys that this installation admits. These are all of them.
     KnownChanged(Vec<KnownParticipant>),
     /// There is nothing left to do until the next change. Call
-    /// [`AdmissionControl::handle_timeout`] at this time; it may still be too early then.
+    /// [`handle_timeout`](super::AdmissionControl::handle_timeout) at this time; it may still
+    /// be too early then.
     Wait(Option<Timestamp>),
 }
 
