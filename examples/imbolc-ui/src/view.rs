@@ -30,7 +30,7 @@ pub struct View<'a> {
     pub status: Status,
     /// This participant.
     pub identity: Identity,
-    /// Who may join; `None` unless this program hosts.
+    /// The code and the questions of the host; `None` unless this program hosts.
     pub admission: Option<Arc<AdmissionStatus>>,
     /// The session clock.
     pub clock: Timestamp,
